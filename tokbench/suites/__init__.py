@@ -1,0 +1,1 @@
+"""The four suites: items, gold, grading, features and metrics."""
