@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tokbench._resources import data_root
 from tokbench.errors import OptionError, TokenizerFileError, TokenizerFileMissing
 from tokbench.tokenizers.capability import Capability
 from tokbench.tokenizers.protocol import FileInfo, TokenizerInfo
@@ -136,3 +137,23 @@ def no_more_options(backend: str, options: Mapping[str, object], known: str) -> 
     if options:
         name, value = next(iter(options.items()))
         raise OptionError(f"{backend}: {name}", value, f"one of the options of this backend: {known}")
+
+
+def locate(locator: str) -> Path:
+    """Path that a locator names; ``@name`` is a file of the project's own ``fixtures/``.
+
+    Raises:
+        TokenizerFileMissing: If ``@name`` names no fixture.
+    """
+    if not locator.startswith("@"):
+        return Path(locator).expanduser()
+    path = data_root() / "fixtures" / locator[1:]
+    if not path.is_file():
+        known = ", ".join(
+            f"@{file.name}" for file in sorted(path.parent.glob("*.*")) if file.suffix in _TOKENIZER_FILES
+        )
+        raise TokenizerFileMissing(locator, f"a fixture of the project: {known}")
+    return path
+
+
+_TOKENIZER_FILES = frozenset({".json", ".tiktoken", ".model"})
