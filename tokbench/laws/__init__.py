@@ -1,1 +1,19 @@
-"""To be filled."""
+"""Conformance laws: named properties of a tokenizer, the strategies that feed them, and the runner."""
+
+from __future__ import annotations
+
+from tokbench.laws.check import CheckReport, check, check_law
+from tokbench.laws.law import LAWS, Counterexample, Law, LawViolation, Status, Verdict, select_laws
+
+__all__ = [
+    "LAWS",
+    "CheckReport",
+    "Counterexample",
+    "Law",
+    "LawViolation",
+    "Status",
+    "Verdict",
+    "check",
+    "check_law",
+    "select_laws",
+]

@@ -1,0 +1,186 @@
+"""What a law is, and what its verdict says.
+
+A law is one property of a tokenizer. It is a function ``law(tokenizer, data) -> None`` that raises
+:class:`LawViolation`, with everything that a reader and a machine want to know about it: why it exists
+(links to issues in real libraries), what it needs of a tokenizer, how its inputs are drawn, and which
+planted bugs it has to catch (``tests/meta``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from hypothesis.strategies import SearchStrategy
+
+from tokbench.errors import UnknownLawError
+from tokbench.tokenizers import Tokenizer
+
+__all__ = ["LAWS", "Counterexample", "Law", "LawViolation", "Need", "Status", "Verdict", "law", "select_laws"]
+
+Need = Callable[[Tokenizer], str | None]
+"""Says why a law does not apply to a tokenizer, or None when it does."""
+
+Status = Literal["holds", "fails", "not-applicable", "error"]
+
+
+class LawViolation(AssertionError):
+    """A tokenizer broke a law.
+
+    Args:
+        problem: One sentence on what was wrong.
+        expected: What should have come out, or None.
+        got: What came out, or None.
+
+    Attributes:
+        data: The input on which it happened; set by the runner.
+    """
+
+    def __init__(self, problem: str, *, expected: object = None, got: object = None) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.expected = expected
+        self.got = got
+        self.data: object = None
+
+    def __str__(self) -> str:
+        text = self.problem
+        if self.expected is not None or self.got is not None:
+            text += f": expected {self.expected!a}, got {self.got!a}"
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Counterexample:
+    """A minimal input on which a law fails.
+
+    Attributes:
+        data: The input itself (text, bytes, ids or a tuple of those).
+        problem: What was wrong, in one sentence.
+        ids: Ids of the input, when it is text that encodes.
+    """
+
+    data: object
+    problem: str
+    ids: tuple[int, ...] | None = None
+
+    @property
+    def paste(self) -> str:
+        """A line for a hypothesis test, in pure ASCII."""
+        return f"@example({self.data!a})"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came out when a law was held against a tokenizer.
+
+    Attributes:
+        law: The law's id.
+        status: ``holds``, ``fails``, ``not-applicable`` (``reason`` says why) or ``error`` (it could not
+            be tried; ``reason`` says why).
+        reason: Why it does not apply or could not be tried; an observation when it holds.
+        examples: Number of inputs tried.
+        seconds: Time taken.
+        counterexample: The minimal one, when the law fails.
+    """
+
+    law: str
+    status: Status
+    reason: str = ""
+    examples: int = 0
+    seconds: float = 0.0
+    counterexample: Counterexample | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Law:
+    """A conformance law.
+
+    Attributes:
+        id: Short name: ``round-trip``.
+        statement: The law in one sentence.
+        reasons: Links to issues of real libraries that this law would have caught.
+        function: ``function(tokenizer, data)``; raises :class:`LawViolation`. A returned string is an
+            observation for the report.
+        needs: Why the law does not apply to a tokenizer, or None.
+        strategy: How to draw ``data`` for a tokenizer; None for a law that is checked once, with None.
+        examples: Inputs that are always tried besides the drawn ones.
+        mutants: Names of the planted bugs that it must catch.
+        share: Share of the requested number of examples to draw, for laws whose examples cost more.
+        group: ``core`` laws always run; ``growth``, ``memory``, ``threads`` and ``exhaustive`` only where
+            the profile or the user asks.
+    """
+
+    id: str
+    statement: str
+    reasons: tuple[str, ...]
+    function: Callable[[Tokenizer, Any], str | None]
+    needs: Need
+    strategy: Callable[[Tokenizer], SearchStrategy[Any]] | None = None
+    examples: tuple[object, ...] = ()
+    mutants: tuple[str, ...] = ()
+    share: float = 1.0
+    group: Literal["core", "growth", "memory", "threads", "exhaustive"] = "core"
+
+
+LAWS: dict[str, Law] = {}
+"""All laws by id, in the order of their definition."""
+
+
+def _always(_tokenizer: Tokenizer) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class law:  # noqa: N801, a decorator
+    """Register a function as a law: ``@law("round-trip", "decode(encode(x)) == x ...", reasons=(...), ...)``."""
+
+    id: str
+    statement: str
+    reasons: tuple[str, ...] = ()
+    needs: Need = _always
+    strategy: Callable[[Tokenizer], SearchStrategy[Any]] | None = None
+    examples: tuple[object, ...] = ()
+    mutants: tuple[str, ...] = ()
+    share: float = 1.0
+    group: Literal["core", "growth", "memory", "threads", "exhaustive"] = field(default="core")
+
+    def __call__(self, function: Callable[[Tokenizer, Any], str | None]) -> Callable[[Tokenizer, Any], str | None]:
+        """Register ``function`` and return it unchanged."""
+        if self.id in LAWS:
+            raise ValueError(f"the law {self.id!r} is defined twice")
+        LAWS[self.id] = Law(
+            id=self.id,
+            statement=self.statement,
+            reasons=self.reasons,
+            function=function,
+            needs=self.needs,
+            strategy=self.strategy,
+            examples=self.examples,
+            mutants=self.mutants,
+            share=self.share,
+            group=self.group,
+        )
+        return function
+
+
+def select_laws(names: Sequence[str] | None = None, *, groups: Sequence[str] = ("core",)) -> list[Law]:
+    """Laws by name, or all laws of some groups.
+
+    Args:
+        names: Ids; one that begins with ``-`` leaves that law out. None or only exclusions: all of ``groups``.
+        groups: Groups to take when no law is named.
+
+    Raises:
+        UnknownLawError: If an id does not exist.
+    """
+    names = list(names or ())
+    for name in names:
+        if name.removeprefix("-") not in LAWS:
+            raise UnknownLawError(name.removeprefix("-"), tuple(LAWS))
+    excluded = {name[1:] for name in names if name.startswith("-")}
+    wanted = [name for name in names if not name.startswith("-")]
+    if wanted:
+        return [LAWS[name] for name in dict.fromkeys(wanted) if name not in excluded]
+    return [entry for entry in LAWS.values() if entry.group in groups and entry.id not in excluded]
