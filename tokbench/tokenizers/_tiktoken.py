@@ -218,13 +218,14 @@ def _load_file(locator: str, pattern: str | None, specials: str, surrogates: Sur
             f"{', '.join(PATTERNS)}, or a regular expression",
         )
     split = named_pattern(pattern) or pattern
+    special_tokens = _parse_specials(specials, set(ranks.values()))
     try:
         regex.compile(split)
         encoding = tiktoken.Encoding(
             path.stem,
             pat_str=split,
             mergeable_ranks=ranks,
-            special_tokens=_parse_specials(specials, set(ranks.values())),
+            special_tokens=special_tokens,
         )
     except (regex.error, ValueError) as error:
         raise OptionError("pattern", pattern, f"one of {', '.join(PATTERNS)}, or a valid regular expression") from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import zipfile
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -235,9 +236,10 @@ class ByteVocabulary:
             ValueError: If it is damaged.
         """
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            # opened here, because numpy leaves the file open when it turns out to be no archive
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 vocabulary = cls(*(arrays[name] for name in ("ids", "lengths", "data", "other_ids", "end_ids")))
-        except (EOFError, KeyError) as error:
+        except (EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path} is not a saved byte vocabulary") from error
         if len(vocabulary.ids) != len(vocabulary.lengths) or int(vocabulary.lengths.sum()) != len(vocabulary.data):
             raise ValueError(f"{path} is not a saved byte vocabulary")

@@ -1,0 +1,162 @@
+# /// script
+# dependencies = ["nox>=2026.1"]
+# ///
+"""Everything that is checked, each in an environment of its own: ``nox -l`` lists it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+import nox
+
+nox.needs_version = ">=2026.1"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.error_on_external_run = True
+nox.options.sessions = ["lint", "types", "tests", "property", "wheel"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PROJECT)
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One tokenizer under test, in an environment and a process of its own.
+
+    Attributes:
+        spec: The tokenizer.
+        reference: Another engine on the same vocabulary, or None.
+        install: Requirements beside the project; they win over its own lower bounds.
+        env: Environment of the run.
+        must_fail: Law that has to fail: a positive control.
+    """
+
+    spec: str
+    reference: str | None = None
+    install: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({"TOKENIZERS_PARALLELISM": "false"}))
+    must_fail: str | None = None
+
+
+# Engines are kept apart because libraries that share a process can slow each other down or share state.
+BACKENDS: Mapping[str, Backend] = MappingProxyType(
+    {
+        "bytes": Backend("bytes"),
+        "hf-tiny": Backend("hf:@tiny.json", reference="tiktoken:@tiny.tiktoken?pattern=gpt2"),
+        "hf-wordpiece": Backend("hf:@tiny-wordpiece.json"),
+        "tiktoken-tiny": Backend("tiktoken:@tiny.tiktoken?pattern=gpt2", reference="hf:@tiny.json"),
+        "sentencepiece-tiny": Backend("sentencepiece:@tiny.model"),
+        "sentencepiece-unigram": Backend("sentencepiece:@tiny-unigram.model"),
+        "mistral-v1": Backend("mistral:v1", install=(".[mistral]",)),
+        "mistral-v3": Backend("mistral:v3", reference="mistral:v2", install=(".[mistral]",)),
+        "mistral-tekken": Backend("mistral:tekken_240911", reference="mistral:tekken_240718", install=(".[mistral]",)),
+        # 0.12.0 merges one long pre-token in quadratic time: the growth law must see it (openai/tiktoken#195)
+        "tiktoken-0.12": Backend(
+            "tiktoken:@tiny.tiktoken?pattern=gpt2", install=("tiktoken==0.12.0",), must_fail="growth"
+        ),
+    }
+)
+
+
+def _install(session: nox.Session, *groups: str, extra: tuple[str, ...] = ()) -> None:
+    requirements = nox.project.dependency_groups(PROJECT, *groups) if groups else ()
+    # the group "test" names the project itself with its extra: that is the checkout, never a published one
+    own = [requirement for requirement in requirements if requirement.startswith("tokbench")]
+    others = [requirement for requirement in requirements if requirement not in own]
+    target = ".[mistral]" if own else "."
+    session.install(*([] if target in extra else ["-e", target]), *others, *extra)
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Unit tests; arguments go to pytest."""
+    _install(session, "test")
+    session.run("pytest", "-m", "not property and not wheel", *session.posargs)
+
+
+@nox.session(name="property")
+def property_tests(session: nox.Session) -> None:
+    """Property tests at CI depth; ``-- --hypothesis-seed=N`` repeats them with another seed."""
+    _install(session, "test")
+    session.run("pytest", "-m", "property", *session.posargs, env={"CI": "1"})
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff, and the contract that imports go downwards only."""
+    _install(session, "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Mypy --strict over code, tests, fixtures and this file."""
+    _install(session, "types")
+    session.run("mypy")
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build the wheel and use it from an empty folder, as a stranger would."""
+    _install(session, "test")
+    session.run("pytest", "-m", "wheel", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("backend", list(BACKENDS), ids=list(BACKENDS))
+def suite(session: nox.Session, backend: str) -> None:
+    """Laws, parity, audit and growth of one tokenizer; ``-- --profile full`` goes deeper."""
+    parser = argparse.ArgumentParser(prog="nox -s suite --")
+    parser.add_argument("--profile", choices=("smoke", "core", "full"), default="core")
+    profile = parser.parse_args(session.posargs).profile
+    entry = BACKENDS[backend]
+    if any(requirement.startswith(".[") for requirement in entry.install):
+        session.install(*entry.install)
+    else:
+        session.install(".", *entry.install)
+    command = ["tokbench", "check", entry.spec, "--profile", profile]
+    if entry.must_fail is not None:
+        # exit status 1 is "a law fails"; any other status, success included, fails this control
+        session.run(*command, "--laws", entry.must_fail, "--growth", env=dict(entry.env), success_codes=[1])
+        return
+    if entry.reference is not None:
+        command += ["--reference", entry.reference, "--by-bytes"]
+    session.run(*command, "--growth", env=dict(entry.env))
+
+
+@nox.session
+def vectors(session: nox.Session) -> None:
+    """Third-party expected ids, where TOKBENCH_DATA or the folder beside the checkout has them."""
+    _install(session, "test")
+    session.run("pytest", "-m", "data", "-rs", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Benchmarks: ratios against other programs in one run."""
+    _install(session, "bench")
+    session.run("pytest", "--override-ini=addopts=--import-mode=importlib", "tests/benchmarks", *session.posargs)
+
+
+@nox.session
+def leaderboard(session: nox.Session) -> None:
+    """Make ``reports/`` from nothing: the default run of the exactness suite and its leaderboard."""
+    session.install(".[mistral]")
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "runs"
+        session.run("tokbench", "run", "exactness", "--profile", "core", "--out", os.fspath(out))
+        target = Path("reports") / "exactness"
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(out, target)
+
+
+if __name__ == "__main__":
+    nox.main()

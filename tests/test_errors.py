@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import inspect
+import pickle
+
+import pytest
+
+from tokbench import errors
+
+EXAMPLES: dict[str, tuple[object, ...]] = {
+    "ControlTokenError": (3, "control", "x:y"),
+    "MetricInputError": ("a.txt", 7, "wanted b, found c"),
+    "MissingExtraError": ("mistral_common", "mistral", "needed"),
+    "OptionError": ("pattern", "?", "a name"),
+    "OutputDirectoryError": ("out", "holds something else"),
+    "RecordError": ("run.json", "schema 9 is newer"),
+    "SpecError": ("x", "expected backend:locator"),
+    "SpecialTextError": ("<s>", 4),
+    "SuiteDefinitionError": ("suite.toml", "no version"),
+    "TextInputError": ("argument 1", "not UTF-8"),
+    "TokenizerFileError": ("a.json", "a tokenizer.json", "a folder"),
+    "TokenizerFileMissing": ("a.json", "a tokenizer.json"),
+    "UnknownBackendError": ("tiktokne", ("tiktoken", "hf")),
+    "UnknownIdError": (-1, "bytes"),
+    "UnknownLawError": ("round-tripp", ("round-trip", "growth")),
+    "UnmappableTokenError": (5, "x", "outside the table"),
+    "UnpairedSurrogateError": (2, 0xD800),
+    "UnsupportedError": ("encode_bytes", "hf:x", "takes text only"),
+    "VectorFormatError": ("a.out", "3 inputs, 4 outputs"),
+    "VocabularyMismatchError": ("a", "b", 17, b"x", b"y"),
+    "VocabularyUnavailable": ("cl100k", "a file", "connect"),
+}
+CLASSES = {
+    name: entry
+    for name, entry in vars(errors).items()
+    if inspect.isclass(entry) and issubclass(entry, errors.TokbenchError) and entry is not errors.TokbenchError
+}
+
+
+def test_every_error_is_public_and_has_an_example() -> None:
+    assert set(CLASSES) == set(EXAMPLES)
+    assert set(errors.__all__) == {*CLASSES, "TokbenchError"}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_error_is_a_builtin_carries_data_and_pickles(name: str) -> None:
+    error = CLASSES[name](*EXAMPLES[name])
+    assert any(base.__module__ == "builtins" and base is not Exception for base in type(error).__mro__[1:-3])
+    for value in EXAMPLES[name]:
+        assert value in vars(error).values()
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301, our own pickle
+    assert str(copy) == str(error)
+    assert vars(copy) == vars(error)
+    assert "\n" not in str(error)
+    assert len(str(error)) > 20
+    assert error.exit_code == 2
+
+
+def test_close_matches_are_named() -> None:
+    assert "did you mean tiktoken?" in str(CLASSES["UnknownBackendError"]("tiktokne", ("tiktoken", "hf")))
+    assert "did you mean round-trip?" in str(CLASSES["UnknownLawError"]("round-tripp", ("round-trip", "growth")))
