@@ -101,14 +101,14 @@ def check_cache(name: str) -> tuple[FileInfo, ...]:
     folder, files = cache_directory(), []
     for file in CACHE_FILES.get(name, ()):
         path = folder / file.key if folder is not None else None
-        wanted = f"wanted the file {file.key} with SHA-256 {file.sha256[:16]}... in tiktoken's cache"
+        wanted = f"not in tiktoken's cache: file {file.key}, SHA-256 {file.sha256[:16]}..."
         remedy = "connect to the network, or point TIKTOKEN_CACHE_DIR to a folder that holds it"
         if path is None or not path.is_file():
             raise VocabularyUnavailable(name, wanted, remedy)
         data = path.read_bytes()
         digest = hashlib.sha256(data).hexdigest()
         if digest != file.sha256:
-            found = f"{wanted}, found another content ({digest[:16]}...)"
+            found = f"{wanted}, but another content ({digest[:16]}...)"
             raise VocabularyUnavailable(name, found, "remove that file, or point TIKTOKEN_CACHE_DIR elsewhere")
         files.append(FileInfo(file.key, digest, len(data)))
     return tuple(files)

@@ -237,7 +237,12 @@ class Tokenizer(ABC):
         """``[encode(text) for text in texts]``, through the library's own batch call where it has one."""
         if specials != "text":
             return [self.encode(text, specials=specials) for text in texts]
-        return self._encode_batch([self._checked(text) for text in texts])
+        texts = list(texts)
+        try:
+            "".join(texts).encode()  # one look for surrogates in all of them: many short texts are the common case
+        except UnicodeEncodeError:
+            texts = [self._checked(text) for text in texts]
+        return self._encode_batch(texts)
 
     def encode_bytes(self, data: bytes) -> list[int]:
         """Token ids of any bytes, valid UTF-8 or not.

@@ -59,7 +59,8 @@ class Listing:
         spec: What to type.
         backend: Its backend.
         available: Whether it loads here and now.
-        detail: What it is, or what is missing and how to get it.
+        detail: What it is, or what is missing.
+        remedy: How to get what is missing; empty when it is available.
         distribution: Distribution that provides the backend, with its version.
     """
 
@@ -67,6 +68,7 @@ class Listing:
     backend: str
     available: bool
     detail: str
+    remedy: str
     distribution: str
 
 
@@ -162,32 +164,31 @@ def load_tokenizer(spec: str, **options: object) -> Tokenizer:
     return _plugin(backend, plugins[backend])(locator, **merged)
 
 
-def list_tokenizers() -> list[Listing]:
-    """What can be loaded here without naming a file, and what is missing for the rest."""
+def _builtin_listings(name: str, entry: Backend) -> list[Listing]:
+    own = f"tokbench {importlib.metadata.version('tokbench')}"
+    if entry.library is not None and _missing(entry.library):
+        remedy = f"pip install 'tokbench[{entry.extra or 'all'}]'"
+        return [Listing(f"{name}:...", name, False, f"needs {entry.library}", remedy, own)]  # noqa: FBT003, a field
     rows = []
-    for name, entry in BACKENDS.items():
-        if entry.library is not None and _missing(entry.library):
-            remedy = f"{entry.library} is not installed: pip install 'tokbench[{entry.extra or 'all'}]'"
-            rows.append(Listing(f"{name}:...", name, available=False, detail=remedy, distribution="tokbench"))
-            continue
-        module = importlib.import_module(f"tokbench.tokenizers.{entry.module}")
-        own = importlib.metadata.version("tokbench")
-        for spec, detail in module.discover():
-            available, text = _probe(detail)
-            rows.append(Listing(spec, name, available=available, detail=text, distribution=f"tokbench {own}"))
-        if name != "bytes":
-            rows.append(Listing(f"{name}:...", name, available=True, detail=entry.locator,
-                                distribution=f"tokbench {own}"))  # fmt: skip
+    for spec, detail in importlib.import_module(f"tokbench.tokenizers.{entry.module}").discover():
+        if isinstance(detail, VocabularyUnavailable):
+            rows.append(Listing(spec, name, False, detail.wanted, detail.remedy, own))  # noqa: FBT003, a field
+        else:
+            rows.append(Listing(spec, name, True, detail, "", own))  # noqa: FBT003, a field
+    if name != "bytes":
+        rows.append(Listing(f"{name}:...", name, True, entry.locator, "", own))  # noqa: FBT003, a field
+    return rows
+
+
+def list_tokenizers() -> list[Listing]:
+    """What can be loaded here without naming a file, and what is missing for the rest; loads no model."""
+    rows = [row for name, entry in BACKENDS.items() for row in _builtin_listings(name, entry)]
     for name, points in sorted(_plugins().items()):
         owners = ", ".join(_distribution(point) for point in points)
         try:
             _plugin(name, points)
         except TokbenchError as error:
-            rows.append(Listing(f"{name}:...", name, available=False, detail=str(error), distribution=owners))
+            rows.append(Listing(f"{name}:...", name, False, str(error), "see its package", owners))  # noqa: FBT003, a field
         else:
-            rows.append(Listing(f"{name}:...", name, available=True, detail="third-party backend", distribution=owners))
+            rows.append(Listing(f"{name}:...", name, True, "third-party backend", "", owners))  # noqa: FBT003, a field
     return rows
-
-
-def _probe(detail: str | VocabularyUnavailable) -> tuple[bool, str]:
-    return (False, str(detail)) if isinstance(detail, VocabularyUnavailable) else (True, detail)
