@@ -77,7 +77,7 @@ def test_a_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
     rows = [row for row in list_tokenizers() if row.backend == "mistral"]
     assert len(rows) == 1
     assert not rows[0].available
-    assert "tokbench[mistral]" in rows[0].detail
+    assert "tokbench[mistral]" in rows[0].remedy
 
 
 @pytest.mark.usefixtures("plugins")

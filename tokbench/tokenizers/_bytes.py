@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import cast
 
 from tokbench.errors import SpecError
 from tokbench.tokenizers._common import make_info, no_more_options
 from tokbench.tokenizers.capability import Capability
-from tokbench.tokenizers.protocol import Specials, Surrogates, Tokenizer, VocabularyTable
+from tokbench.tokenizers.protocol import Surrogates, Tokenizer, VocabularyTable
 
 _SINGLE = tuple(bytes([value]) for value in range(256))
 
@@ -16,19 +15,13 @@ _SINGLE = tuple(bytes([value]) for value in range(256))
 class BytesTokenizer(Tokenizer):
     """One token a byte, ids 0-255."""
 
+    refuses_surrogates = True
+
     def _load_table(self) -> VocabularyTable:
         return VocabularyTable(dict(enumerate(_SINGLE)))
 
     def _encode(self, text: str) -> list[int]:
         return list(text.encode())
-
-    def encode_batch(self, texts: Iterable[str], *, specials: Specials = "text") -> list[list[int]]:
-        """See :meth:`Tokenizer.encode_batch`; here the encoding itself finds the surrogates."""
-        texts = list(texts)
-        try:
-            return [list(text.encode()) for text in texts]
-        except UnicodeEncodeError:
-            return super().encode_batch(texts, specials=specials)
 
     def _encode_parse(self, text: str) -> list[int]:
         return self._encode(text)  # there are no special tokens to find

@@ -13,10 +13,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
-import regex
-
-from tokbench.errors import MissingExtraError, TokenizerFileError, UnsupportedError
+from tokbench.errors import MissingExtraError, TokenizerFileError
 from tokbench.tokenizers._common import LoadedFile, locate, looks_like, make_info, no_more_options, read_file, versions
+from tokbench.tokenizers._patterns import pattern_spans
 from tokbench.tokenizers._sentencepiece import SentencePieceTokenizer, load_model, spec_options
 from tokbench.tokenizers.capability import Capability
 from tokbench.tokenizers.protocol import Kind, Surrogates, Tokenizer, TokenizerInfo, VocabularyTable
@@ -120,14 +119,7 @@ class Tekken(Tokenizer):
         return self._shifted(self.engine._model._encode_single_piece(data)) if data else []  # noqa: SLF001
 
     def _pretoken_spans(self, text: str) -> list[tuple[int, int]]:
-        spans, position = [], 0
-        for match in regex.finditer(self.engine._model._pat_str, text):  # noqa: SLF001, no public access
-            if length := len(match.group().encode()):
-                spans.append((position, position + length))
-                position += length
-        if position != len(text.encode()):
-            raise UnsupportedError("pretoken_spans", self.info.spec, "the split pattern does not cover the text")
-        return spans
+        return pattern_spans(self.engine._model._pat_str, text, self.info.spec)  # noqa: SLF001, no public access
 
     def _decode(self, ids: list[int]) -> str:
         return self.engine.decode(ids, special_token_policy=self._policy)

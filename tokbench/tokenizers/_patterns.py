@@ -1,4 +1,4 @@
-"""Split patterns by name, for rank files that carry none.
+"""Split patterns: by name, for rank files that carry none, and applied to text.
 
 A rank file holds merges only; which pre-tokens they work on is decided by a pattern that the publisher
 names elsewhere. The pattern is part of the vocabulary's format: another one gives other ids.
@@ -9,7 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-__all__ = ["PATTERNS", "named_pattern"]
+import regex
+
+from tokbench.errors import UnsupportedError
+
+__all__ = ["PATTERNS", "named_pattern", "pattern_spans"]
 
 _CONTRACTIONS = "'s|'t|'re|'ve|'m|'ll|'d"
 _UPPER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"
@@ -52,3 +56,19 @@ _ALIASES = {
 def named_pattern(name: str) -> str | None:
     """The pattern that ``name`` or one of its aliases stands for, or None."""
     return PATTERNS.get(_ALIASES.get(name, name))
+
+
+def pattern_spans(pattern: str, text: str, spec: str) -> list[tuple[int, int]]:
+    """Byte spans of the pre-tokens into which a split pattern cuts ``text``.
+
+    Raises:
+        UnsupportedError: If the pattern leaves some of the text out.
+    """
+    spans, position = [], 0
+    for match in regex.finditer(pattern, text):
+        if length := len(match.group().encode()):
+            spans.append((position, position + length))
+            position += length
+    if position != len(text.encode()):
+        raise UnsupportedError("pretoken_spans", spec, "the split pattern does not cover the text")
+    return spans

@@ -21,11 +21,10 @@ from tokbench.errors import (
     OptionError,
     SpecError,
     TokenizerFileError,
-    UnsupportedError,
     VocabularyUnavailable,
 )
 from tokbench.tokenizers._common import fingerprint, locate, looks_like, make_info, no_more_options, read_file, versions
-from tokbench.tokenizers._patterns import PATTERNS, named_pattern
+from tokbench.tokenizers._patterns import PATTERNS, named_pattern, pattern_spans
 from tokbench.tokenizers.capability import Capability
 from tokbench.tokenizers.protocol import FileInfo, Surrogates, Tokenizer, TokenizerInfo, VocabularyTable
 
@@ -146,15 +145,7 @@ class TiktokenTokenizer(Tokenizer):
         return self.encoding._encode_single_piece(data) if data else []  # noqa: SLF001, the only way in for one piece
 
     def _pretoken_spans(self, text: str) -> list[tuple[int, int]]:
-        spans, position = [], 0
-        for match in regex.finditer(self.encoding._pat_str, text):  # noqa: SLF001, no public access
-            length = len(match.group().encode())
-            if length:
-                spans.append((position, position + length))
-                position += length
-        if position != len(text.encode()):
-            raise UnsupportedError("pretoken_spans", self.info.spec, "the split pattern does not cover the text")
-        return spans
+        return pattern_spans(self.encoding._pat_str, text, self.info.spec)  # noqa: SLF001, no public access
 
     def _decode(self, ids: list[int]) -> str:
         return self.encoding.decode(ids)

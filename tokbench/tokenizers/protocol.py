@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from tokbench.errors import (
     ControlTokenError,
@@ -142,7 +142,13 @@ class Tokenizer(ABC):
         surrogates: What to do with text that holds surrogates: ``raise`` an
             :class:`~tokbench.errors.UnpairedSurrogateError`, or ``replace`` a pair by its character and a
             lone one by U+FFFD.
+
+    Attributes:
+        refuses_surrogates: Whether ``_encode`` itself raises UnicodeEncodeError on surrogates, so that a batch
+            need not be looked through first.
     """
+
+    refuses_surrogates: ClassVar[bool] = False
 
     def __init__(self, info: TokenizerInfo, *, surrogates: Surrogates = "raise") -> None:
         if surrogates not in get_args(Surrogates):
@@ -239,10 +245,11 @@ class Tokenizer(ABC):
             return [self.encode(text, specials=specials) for text in texts]
         texts = list(texts)
         try:
-            "".join(texts).encode()  # one look for surrogates in all of them: many short texts are the common case
+            if not self.refuses_surrogates:
+                "".join(texts).encode()  # one look for surrogates in all texts is cheaper than one in each
+            return self._encode_batch(texts)
         except UnicodeEncodeError:
-            texts = [self._checked(text) for text in texts]
-        return self._encode_batch(texts)
+            return self._encode_batch([self._checked(text) for text in texts])
 
     def encode_bytes(self, data: bytes) -> list[int]:
         """Token ids of any bytes, valid UTF-8 or not.
