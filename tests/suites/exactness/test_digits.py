@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tokbench.suites.definition import load_definition
 from tokbench.suites.exactness.digits import DIGITS, digit_census, digit_policy, digit_rows, digit_runs, label
-from tokbench.tokenizers import Tokenizer, VocabularyTable, load_tokenizer
+from tokbench.tokenizers import VocabularyTable, load_tokenizer
 from tokbench.tokenizers._bytes import BytesTokenizer
 
 SETTINGS = load_definition().digits
@@ -20,7 +20,6 @@ SETTINGS = load_definition().digits
 class Chunked(BytesTokenizer):
     """Numbers of up to four digits are tokens; runs are cut by a given rule."""
 
-    encode_batch = Tokenizer.encode_batch  # in terms of _encode, which this class overrides
 
     def __init__(self, cut: Callable[[str], list[str]]) -> None:
         super().__init__(replace(load_tokenizer("bytes").info, n_ids=256 + 11111))

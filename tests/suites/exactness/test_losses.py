@@ -25,7 +25,6 @@ def same(text: str) -> str:
 class Lossy(BytesTokenizer):
     """Bytes, with losses on request."""
 
-    encode_batch = Tokenizer.encode_batch  # in terms of _encode, which this class overrides
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ from tokbench.errors import UnsupportedError, VocabularyMismatchError
 from tokbench.suites.exactness.corpus import parity_corpus
 from tokbench.suites.exactness.parity import compare, compare_decoding
 from tokbench.suites.exactness.parity_rows import decode_rows, parity_rows
-from tokbench.tokenizers import Tokenizer, VocabularyTable, load_tokenizer
+from tokbench.tokenizers import VocabularyTable, load_tokenizer
 from tokbench.tokenizers._bytes import BytesTokenizer
 
 PAIR, SPECIAL, UNKNOWN, SPACED, ADDED = 256, 257, 258, 259, 260
@@ -34,7 +34,6 @@ def by_letters(text: str) -> list[tuple[int, int]]:
 class Toy(BytesTokenizer):
     """Bytes and the tokens ``ab`` and space-``a``, with one deviation on request."""
 
-    encode_batch = Tokenizer.encode_batch  # in terms of _encode, which this class overrides
 
     def __init__(
         self,
@@ -107,7 +106,6 @@ class Toy(BytesTokenizer):
 class Twin(BytesTokenizer):
     """Bytes and two tokens of equal bytes, one of which it uses."""
 
-    encode_batch = Tokenizer.encode_batch
 
     def __init__(self, used: int) -> None:
         super().__init__(load_tokenizer("bytes").info)
