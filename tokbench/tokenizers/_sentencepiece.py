@@ -175,6 +175,8 @@ def load_model(file: LoadedFile, expected: str = EXPECTED) -> Model:
 class SentencePieceTokenizer(Tokenizer):
     """A ``SentencePieceProcessor`` behind the common protocol."""
 
+    refuses_surrogates = True
+
     def __init__(self, info: TokenizerInfo, processor: SentencePieceProcessor, *, surrogates: Surrogates) -> None:
         super().__init__(info, surrogates=surrogates)
         self.processor = processor

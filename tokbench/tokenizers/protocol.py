@@ -144,8 +144,8 @@ class Tokenizer(ABC):
             lone one by U+FFFD.
 
     Attributes:
-        refuses_surrogates: Whether ``_encode`` itself raises UnicodeEncodeError on surrogates, so that a batch
-            need not be looked through first.
+        refuses_surrogates: Whether ``_encode_batch`` itself raises an error of any kind on surrogates, so that a
+            batch need not be looked through first.
     """
 
     refuses_surrogates: ClassVar[bool] = False
@@ -244,12 +244,19 @@ class Tokenizer(ABC):
         if specials != "text":
             return [self.encode(text, specials=specials) for text in texts]
         texts = list(texts)
-        try:
-            if not self.refuses_surrogates:
+        if not self.refuses_surrogates:
+            try:
                 "".join(texts).encode()  # one look for surrogates in all texts is cheaper than one in each
+            except UnicodeEncodeError:
+                texts = [self._checked(text) for text in texts]
             return self._encode_batch(texts)
-        except UnicodeEncodeError:
-            return self._encode_batch([self._checked(text) for text in texts])
+        try:
+            return self._encode_batch(texts)
+        except Exception:
+            checked = [self._checked(text) for text in texts]
+            if checked == texts:
+                raise  # it was something else
+            return self._encode_batch(checked)
 
     def encode_bytes(self, data: bytes) -> list[int]:
         """Token ids of any bytes, valid UTF-8 or not.
