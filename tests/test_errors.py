@@ -9,6 +9,7 @@ from tokbench import errors
 
 EXAMPLES: dict[str, tuple[object, ...]] = {
     "ControlTokenError": (3, "control", "x:y"),
+    "DuplicateRunError": ("a", "b", "metrics, fertility: value"),
     "MetricInputError": ("a.txt", 7, "wanted b, found c"),
     "MissingExtraError": ("mistral_common", "mistral", "needed"),
     "OptionError": ("pattern", "?", "a name"),

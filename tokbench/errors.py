@@ -9,6 +9,7 @@ from __future__ import annotations
 
 __all__ = [
     "ControlTokenError",
+    "DuplicateRunError",
     "MetricInputError",
     "MissingExtraError",
     "OptionError",
@@ -340,3 +341,19 @@ class OutputDirectoryError(TokbenchError, ValueError):
 
     def __str__(self) -> str:
         return f"output directory {self.path}: {self.problem}"
+
+
+class DuplicateRunError(TokbenchError, ValueError):
+    """Two directories that hold the same run with different numbers."""
+
+    def __init__(self, first: str, second: str, field: str) -> None:
+        super().__init__(first, second, field)
+        self.first = first
+        self.second = second
+        self.field = field
+
+    def __str__(self) -> str:
+        return (
+            f"{self.first} and {self.second} hold the same run with different numbers (first difference: "
+            f"{self.field}): remove one of them, or run it again"
+        )

@@ -1,0 +1,89 @@
+"""Rows as polars frames and Parquet files; the only module here that touches polars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from tokbench.errors import RecordError
+from tokbench.results._rows import Metric, Row, Sample, escape, from_plain
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Table = Literal["samples", "metrics"]
+
+RUN_COLUMNS = ("run_id", "suite", "suite_version", "tokenizer", "model")
+"""Columns that are the same in all rows of a run."""
+
+
+def schema(table: Table) -> dict[str, pl.DataType]:
+    """Columns of ``samples.parquet`` or ``metrics.parquet`` in their order, with their types."""
+    import polars as pl
+
+    text, number, count = pl.String(), pl.Float64(), pl.Int64()
+    if table == "samples":
+        return {
+            "run_id": text, "suite": text, "suite_version": text, "item_id": text, "stratum": text, "cluster": text,
+            "tokenizer": text, "model": text, "metric": text, "outcome": text, "score": number,
+            "prompt_sha256": text, "completion": text, "ids": pl.List(pl.Int64), "gold": text, "seconds": number,
+            "message": text,
+        }  # fmt: skip
+    return {
+        "metric": text, "direction": text, "k": number, "n": count, "n_invalid": count, "n_failed": count,
+        "value": number, "lo": number, "hi": number, "method": text, "unit": text, "filter": text, "reason": text,
+    }  # fmt: skip
+
+
+def run_columns(record: Mapping[str, object]) -> dict[str, str | None]:
+    """What a record says for :data:`RUN_COLUMNS`."""
+    run = record.get("run")
+    run = run if isinstance(run, Mapping) else {}
+    values = {"run_id": run.get("id"), **{name: run.get(name) for name in RUN_COLUMNS[1:]}}
+    return {name: None if value is None else escape(str(value)) for name, value in values.items()}
+
+
+def frame(table: Table, rows: Sequence[Sample] | Sequence[Metric], record: Mapping[str, object]) -> pl.DataFrame:
+    """The rows of one run as a frame with the columns of :func:`schema`; strings are escaped."""
+    import polars as pl
+
+    columns = schema(table)
+    shared = run_columns(record)
+    data: dict[str, list[object]] = {}
+    for name in columns:
+        if name in shared:
+            data[name] = [shared[name]] * len(rows)
+            continue
+        values = [getattr(row, name) for row in rows]
+        data[name] = [escape(value) if isinstance(value, str) else value for value in values]
+    return pl.DataFrame(data, schema=columns, strict=False)
+
+
+def rows_of(kind: type[Row], data: pl.DataFrame) -> list[Row]:
+    """The rows that a frame holds, strings as they were before they were escaped."""
+    return [from_plain(kind, row) for row in data.iter_rows(named=True)]
+
+
+def read(table: Table, path: Path) -> pl.DataFrame:
+    """Read a Parquet file of a run.
+
+    Raises:
+        RecordError: If the file is missing, truncated, or lacks a column.
+    """
+    import polars as pl
+
+    try:
+        data = pl.read_parquet(path.read_bytes())
+    except FileNotFoundError:
+        raise RecordError(str(path), "the file is missing: run again with --overwrite") from None
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        what = str(error).splitlines()[0] if str(error) else type(error).__name__
+        problem = f"not a whole Parquet file ({what}): run again with --overwrite"
+        raise RecordError(str(path), problem) from error
+    for name, dtype in schema(table).items():
+        if name not in data.columns:
+            raise RecordError(str(path), f"the column {name} is missing")
+        if data.schema[name] != dtype and data.schema[name] != pl.Null:
+            raise RecordError(str(path), f"the column {name} has the type {data.schema[name]}, expected {dtype}")
+    return data
