@@ -1,0 +1,127 @@
+"""``tokbench report``, and the tables that a run ends with."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from tokbench.errors import DuplicateRunError, RecordError
+from tokbench.report import TITLE, Cell, Format, Table, overview, render, write
+from tokbench.results import Run, scan
+
+__all__ = ["make_report", "overview_tables", "write_leaderboard"]
+
+_SOME_EXCLUDED, _NOTHING = 1, 3
+_TONES = {"good": "green", "bad": "bold red", "warn": "yellow", "mute": "dim", "missing": "dim"}
+
+
+# a terminal of 80 columns has room for these, each in one line; the page has them all in full
+_SHORT = {
+    "Round trip": "round trip",
+    "Laws": "laws",
+    "Parity": "differ",
+    "Vocabulary": "unreached",
+    "Bytes/token": "B/token",
+}
+_LEFT_OUT = {"Family", "Ids", "Expected ids"}
+
+
+def _short(title: str, cell: Cell) -> Text:
+    """A cell of the overview in as few characters as say it."""
+    text = cell.text
+    if title == "Round trip":
+        text = (
+            text.split("{")[0] if text.startswith("lossy") else text.replace("lossless-except{", "except ").rstrip("}")
+        )
+    elif title == "Laws":
+        text = text.removesuffix(" hold").replace(" of ", "/")
+    elif title == "Parity":
+        text = text.replace(" of ", "/").removesuffix(" differ")
+    elif title == "Vocabulary":
+        text = text.removesuffix(" unreachable")
+    if cell.tone == "missing":
+        text = "–"
+    return Text(text, style=_TONES.get(cell.tone, ""))
+
+
+def _drawn(table: Table) -> RichTable:
+    wanted = [index for index, column in enumerate(table.columns) if column.title not in _LEFT_OUT]
+    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
+    for index in wanted:
+        title = table.columns[index].title
+        drawn.add_column(_SHORT.get(title, title).lower(), justify="left" if index == 0 else "right",
+                         no_wrap=True, overflow="ellipsis")  # fmt: skip
+    for row in table.rows:
+        drawn.add_row(*(_short(table.columns[index].title, row[index]) for index in wanted))
+    return drawn
+
+
+def overview_tables(runs: Sequence[Run]) -> list[RichTable]:
+    """The first table of the leaderboard in short, one for each suite version."""
+    return [_drawn(table) for table in overview(runs)]
+
+
+def _excluded(problems: Sequence[RecordError | DuplicateRunError]) -> list[tuple[str, str]]:
+    places = [problem.path if isinstance(problem, RecordError) else problem.second for problem in problems]
+    return [(Path(place).name, str(problem)) for place, problem in zip(places, problems, strict=True)]
+
+
+def write_leaderboard(directory: Path) -> tuple[list[Run], list[Path]]:
+    """Write ``leaderboard.*`` into a directory of runs, over older ones; returns the runs and the files."""
+    runs, problems = scan(directory)
+    return runs, write(runs, directory, force=True, excluded=_excluded(problems))
+
+
+def make_report(
+    directories: Sequence[Path],
+    out: Path | None,
+    fmt: str | None,
+    *,
+    title: str | None,
+    force: bool,
+    only_check: bool,
+) -> int:
+    """Read runs and write a report.
+
+    Args:
+        directories: Directories of runs.
+        out: File or directory; without it a format goes to standard output, and no format means
+            ``leaderboard.*`` in the first directory.
+        fmt: A format, or None.
+        title: Title of the page, or None for the usual one.
+        force: Replace files that exist.
+        only_check: Read the records, say what is wrong with them and write nothing.
+
+    Returns:
+        Exit status: 0 good, 1 some runs were left out, 3 there is no run that can be used.
+    """
+    errors = Console(stderr=True, highlight=False)
+    runs, problems = scan(*directories)
+    for problem in problems:
+        errors.print(f"left out: {problem}", style="yellow", markup=False, soft_wrap=True)
+    if not runs:
+        errors.print("no run can be used", style="red")
+        return _NOTHING
+    status = _SOME_EXCLUDED if problems else 0
+    if only_check:
+        errors.print(f"{len(runs)} runs can be read")
+        return status
+    excluded = _excluded(problems)
+    formats = [cast("Format", fmt)] if fmt else []
+    title = title or TITLE
+    if out is None and formats:
+        text = render(runs, title=title, format=formats[0], excluded=excluded)
+        sys.stdout.buffer.write(text.encode())
+        return status
+    for path in write(
+        runs, out or directories[0], title=title, formats=formats, force=force or out is None, excluded=excluded
+    ):
+        Console(highlight=False).print(str(path), markup=False, soft_wrap=True)
+    return status
