@@ -12,6 +12,7 @@ from tokbench._terminal.tables import verdict_table
 from tokbench.errors import TokbenchError
 from tokbench.laws import LAWS, CheckReport, Verdict, check_law, select_laws
 from tokbench.laws.growth import GrowthResult, MemoryResult, measure_growth, measure_memory
+from tokbench.laws.strategies import EXAMPLES
 from tokbench.suites.exactness.audit import CATEGORIES, AuditReport, audit
 from tokbench.suites.exactness.corpus import parity_corpus
 from tokbench.suites.exactness.losses import LossSurvey, survey
@@ -272,7 +273,8 @@ def run_check(
             verdicts.append(_memory_verdict(measure_memory(tokenizer)))
         corpus = parity_corpus(settings.parity_strings)
         status.update("what is lost")
-        losses = None if only else survey(tokenizer, (text for texts in corpus.values() for text in texts))
+        # the fixed inputs of the laws too: they hold what is rare in any corpus, a literal U+2581 for one
+        losses = None if only else survey(tokenizer, [text for texts in (*corpus.values(), EXAMPLES) for text in texts])
         for reference in references:
             status.update(f"parity with {reference.info.slug}")
             results.append(compare(tokenizer, reference, corpus, by_bytes=plan.by_bytes))
