@@ -135,7 +135,7 @@ def summary_line(entry: Entry) -> str:
     """One sentence on a tokenizer."""
     facts = [_capability(entry).text]
     laws = _law_cell(entry)
-    facts.append(laws.text if laws.tone == "missing" else f"{laws.text} ({laws.sub})")
+    facts.append(laws.text if laws.tone == "missing" else f"{laws.text.replace(' hold', ' laws hold')} ({laws.sub})")
     parity, vectors, size = _parity_cell(entry), _vector_cell(entry), _bytes_cell(entry)
     facts.append(parity.text if parity.tone == "missing" else f"{parity.text} {parity.sub}")
     facts.append(vectors.text if vectors.tone == "missing" else f"{vectors.text} expected id lists match")

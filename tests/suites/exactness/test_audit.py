@@ -15,7 +15,6 @@ from tokbench.tokenizers._bytes import BytesTokenizer
 class Toy(BytesTokenizer):
     """Bytes and more entries; texts are encoded by a table, everything else as bytes."""
 
-
     def __init__(
         self,
         entries: Mapping[int, bytes],

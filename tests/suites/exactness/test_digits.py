@@ -20,7 +20,6 @@ SETTINGS = load_definition().digits
 class Chunked(BytesTokenizer):
     """Numbers of up to four digits are tokens; runs are cut by a given rule."""
 
-
     def __init__(self, cut: Callable[[str], list[str]]) -> None:
         super().__init__(replace(load_tokenizer("bytes").info, n_ids=256 + 11111))
         self.cut = cut

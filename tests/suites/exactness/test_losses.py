@@ -25,7 +25,6 @@ def same(text: str) -> str:
 class Lossy(BytesTokenizer):
     """Bytes, with losses on request."""
 
-
     def __init__(
         self,
         *,

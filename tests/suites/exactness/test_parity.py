@@ -34,7 +34,6 @@ def by_letters(text: str) -> list[tuple[int, int]]:
 class Toy(BytesTokenizer):
     """Bytes and the tokens ``ab`` and space-``a``, with one deviation on request."""
 
-
     def __init__(
         self,
         *,
@@ -105,7 +104,6 @@ class Toy(BytesTokenizer):
 
 class Twin(BytesTokenizer):
     """Bytes and two tokens of equal bytes, one of which it uses."""
-
 
     def __init__(self, used: int) -> None:
         super().__init__(load_tokenizer("bytes").info)
