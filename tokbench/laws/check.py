@@ -10,7 +10,7 @@ import hypothesis
 from hypothesis.errors import Flaky, HypothesisException, InvalidArgument, Unsatisfiable
 
 from tokbench.errors import TokbenchError, UnsupportedError
-from tokbench.laws.law import Counterexample, Law, LawViolation, Verdict, select_laws
+from tokbench.laws.law import Counterexample, Law, LawViolation, NotJudgedError, Verdict, select_laws
 from tokbench.laws.shrink import shrink
 from tokbench.tokenizers import Tokenizer
 
@@ -58,28 +58,33 @@ def _violation(error: BaseException) -> LawViolation:
 
 
 class _Trial:
-    """Runs the law's function on one input after another and counts."""
+    """Runs the law's function on one input after another and counts those on which it was judged."""
 
     def __init__(self, law: Law, tokenizer: Tokenizer) -> None:
         self.law = law
         self.tokenizer = tokenizer
-        self.count = 0
+        self.judged = 0
         self.observation = ""
+        self.not_judged = ""
+        self.last: LawViolation | None = None
 
     def __call__(self, data: object) -> None:
-        self.count += 1
         try:
             self.observation = self.law.function(self.tokenizer, data) or self.observation
-        except UnsupportedError:
-            return  # an operation that this very input rules out
+        except (NotJudgedError, UnsupportedError) as reason:  # or an operation that this very input rules out
+            self.not_judged = str(reason)
+            return
         except (HypothesisException, KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError):
             raise
         except BaseException as error:
             if type(error).__module__.startswith("hypothesis"):  # control flow of hypothesis
                 raise
+            self.judged += 1
             violation = _violation(error)
             violation.data = data
-            raise violation from error.__cause__
+            self.last = violation
+            raise violation from violation.__cause__
+        self.judged += 1
 
     def fails(self, data: object) -> LawViolation | None:
         """The violation on ``data``, or None."""
@@ -91,23 +96,29 @@ class _Trial:
             return None
         return None
 
+    def smallest(self, violation: LawViolation) -> LawViolation:
+        """The violation on the smallest input that shrinking finds; the given one if it cannot be repeated."""
+        smallest = shrink(violation.data, lambda candidate: self.fails(candidate) is not None)
+        return self.fails(smallest) or violation
+
 
 def _counterexample(violation: LawViolation, tokenizer: Tokenizer) -> Counterexample:
     ids: tuple[int, ...] | None = None
     if isinstance(violation.data, str):
         try:
             ids = tuple(tokenizer.encode(violation.data))
-        except BaseException as error:  # whatever the engine does here, the counterexample stands
-            if isinstance(error, (KeyboardInterrupt, SystemExit)):
-                raise
+        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException:  # noqa: BLE001, whatever the engine does here, the counterexample stands
+            ids = None
     return Counterexample(violation.data, str(violation), ids)
 
 
 def _fixed_examples(trial: _Trial, law: Law) -> LawViolation | None:
     for example in law.examples:
-        if trial.fails(example) is not None:
-            smallest = shrink(example, lambda candidate: trial.fails(candidate) is not None)
-            return trial.fails(smallest) or trial.fails(example)
+        violation = trial.fails(example)
+        if violation is not None:
+            return trial.smallest(violation)
     return None
 
 
@@ -124,6 +135,7 @@ def _drawn_examples(trial: _Trial, law: Law, max_examples: int, seed: int) -> La
         derandomize=False,
         suppress_health_check=list(hypothesis.HealthCheck),
         phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
+        print_blob=False,
         report_multiple_bugs=False,
         verbosity=hypothesis.Verbosity.quiet,
     )
@@ -134,9 +146,11 @@ def _drawn_examples(trial: _Trial, law: Law, max_examples: int, seed: int) -> La
     try:
         attempt()
     except LawViolation as violation:
-        return violation
-    except Flaky as error:
-        return LawViolation(f"the same input gives different results when it is repeated: {str(error)[:200]}")
+        return trial.smallest(violation)
+    except Flaky:
+        flaky = LawViolation(f"the same input gives different results when it is repeated: {trial.last}")
+        flaky.data = trial.last.data if trial.last is not None else None
+        return flaky
     return None
 
 
@@ -154,7 +168,8 @@ def check_law(
         tokenizer: The tokenizer under test.
         law: The law.
         max_examples: Number of inputs to draw (times ``law.share``), besides the fixed ones.
-        seed: Seed of the draw; the same seed draws the same inputs.
+        seed: Seed of the draw; in one environment the same seed draws the same inputs (hypothesis also
+            draws constants that it finds in the modules of the user's own project).
         clock: Where ``seconds`` comes from.
     """
     start = clock()
@@ -163,13 +178,17 @@ def check_law(
         return Verdict(law.id, "not-applicable", reason)
     trial = _Trial(law, tokenizer)
     try:
-        violation = _drawn_examples(trial, law, max_examples, seed) or _fixed_examples(trial, law)
+        violation = _fixed_examples(trial, law) or _drawn_examples(trial, law, max_examples, seed)
+        if violation is None and trial.judged and law.observe is not None:
+            trial.observation = law.observe(tokenizer) or trial.observation
     except (Unsatisfiable, InvalidArgument, TokbenchError) as error:
-        return Verdict(law.id, "error", str(error), trial.count, clock() - start)
-    if violation is None:
-        return Verdict(law.id, "holds", trial.observation, trial.count, clock() - start)
-    found = _counterexample(violation, tokenizer)
-    return Verdict(law.id, "fails", found.problem, trial.count, clock() - start, found)
+        return Verdict(law.id, "error", str(error), trial.judged, clock() - start)
+    if violation is not None:
+        found = _counterexample(violation, tokenizer)
+        return Verdict(law.id, "fails", found.problem, trial.judged, clock() - start, found)
+    if not trial.judged:  # a law that was never judged must not seem to hold
+        return Verdict(law.id, "not-applicable", f"no input could be judged: {trial.not_judged}", 0, clock() - start)
+    return Verdict(law.id, "holds", trial.observation, trial.judged, clock() - start)
 
 
 def check(

@@ -8,8 +8,9 @@ planted bugs it has to catch (``tests/meta``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 from hypothesis.strategies import SearchStrategy
@@ -17,7 +18,19 @@ from hypothesis.strategies import SearchStrategy
 from tokbench.errors import UnknownLawError
 from tokbench.tokenizers import Tokenizer
 
-__all__ = ["LAWS", "Counterexample", "Law", "LawViolation", "Need", "Status", "Verdict", "law", "select_laws"]
+__all__ = [
+    "LAWS",
+    "Counterexample",
+    "Law",
+    "LawViolation",
+    "Need",
+    "NotJudgedError",
+    "Status",
+    "Verdict",
+    "law",
+    "links",
+    "select_laws",
+]
 
 Need = Callable[[Tokenizer], str | None]
 """Says why a law does not apply to a tokenizer, or None when it does."""
@@ -51,6 +64,52 @@ class LawViolation(AssertionError):
         return text
 
 
+class NotJudgedError(Exception):
+    """A law says nothing about this input: the text is of a declared exception, or the data are out of its domain.
+
+    Not an error of the package: it never leaves the runner, which counts how many inputs were judged.
+    """
+
+
+_OWNERS: Mapping[str, str] = MappingProxyType(
+    {
+        "tiktoken": "openai",
+        "tokenizers": "huggingface",
+        "transformers": "huggingface",
+        "trl": "huggingface",
+        "sentencepiece": "google",
+        "llama.cpp": "ggml-org",
+        "vllm": "vllm-project",
+        "sglang": "sgl-project",
+        "rllm": "rllm-org",
+        "SkyRL": "NovaSky-AI",
+        "guidance": "guidance-ai",
+        "ollama": "ollama",
+        "lm-evaluation-harness": "EleutherAI",
+        "Tokenicer": "ModelCloud",
+        "ferrox": "antonellof",
+        "exo": "exo-explore",
+        "dynamo": "ai-dynamo",
+        "tt-inference-server": "tenstorrent",
+    }
+)
+
+
+def links(*names: str) -> tuple[str, ...]:
+    """Full links for short names of issues and pull requests: ``tiktoken#60``, ``QwenLM/Qwen3#29``.
+
+    Raises:
+        KeyError: If a short name has no known owner.
+    """
+    found = []
+    for name in names:
+        repository, _, number = name.partition("#")
+        if "/" not in repository:
+            repository = f"{_OWNERS[repository]}/{repository}"
+        found.append(f"https://github.com/{repository}/issues/{number}")
+    return tuple(found)
+
+
 @dataclass(frozen=True, slots=True)
 class Counterexample:
     """A minimal input on which a law fails.
@@ -80,7 +139,7 @@ class Verdict:
         status: ``holds``, ``fails``, ``not-applicable`` (``reason`` says why) or ``error`` (it could not
             be tried; ``reason`` says why).
         reason: Why it does not apply or could not be tried; an observation when it holds.
-        examples: Number of inputs tried.
+        examples: Number of inputs on which it was judged.
         seconds: Time taken.
         counterexample: The minimal one, when the law fails.
     """
@@ -92,6 +151,11 @@ class Verdict:
     seconds: float = 0.0
     counterexample: Counterexample | None = None
 
+    @property
+    def example(self) -> object:
+        """Data of the minimal counterexample, or None where the law does not fail."""
+        return None if self.counterexample is None else self.counterexample.data
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Law:
@@ -101,13 +165,14 @@ class Law:
         id: Short name: ``round-trip``.
         statement: The law in one sentence.
         reasons: Links to issues of real libraries that this law would have caught.
-        function: ``function(tokenizer, data)``; raises :class:`LawViolation`. A returned string is an
-            observation for the report.
+        function: ``function(tokenizer, data)``; raises :class:`LawViolation`, or :class:`NotJudgedError`
+            for an input on which it says nothing. A returned string is an observation for the report.
         needs: Why the law does not apply to a tokenizer, or None.
         strategy: How to draw ``data`` for a tokenizer; None for a law that is checked once, with None.
         examples: Inputs that are always tried besides the drawn ones.
         mutants: Names of the planted bugs that it must catch.
         share: Share of the requested number of examples to draw, for laws whose examples cost more.
+        observe: Gives an observation for the report, once, where the law holds (a rate, for example).
         group: ``core`` laws always run; ``growth``, ``memory``, ``threads`` and ``exhaustive`` only where
             the profile or the user asks.
     """
@@ -121,6 +186,7 @@ class Law:
     examples: tuple[object, ...] = ()
     mutants: tuple[str, ...] = ()
     share: float = 1.0
+    observe: Callable[[Tokenizer], str | None] | None = None
     group: Literal["core", "growth", "memory", "threads", "exhaustive"] = "core"
 
 
@@ -144,6 +210,7 @@ class law:  # noqa: N801, a decorator
     examples: tuple[object, ...] = ()
     mutants: tuple[str, ...] = ()
     share: float = 1.0
+    observe: Callable[[Tokenizer], str | None] | None = None
     group: Literal["core", "growth", "memory", "threads", "exhaustive"] = field(default="core")
 
     def __call__(self, function: Callable[[Tokenizer, Any], str | None]) -> Callable[[Tokenizer, Any], str | None]:
@@ -160,6 +227,7 @@ class law:  # noqa: N801, a decorator
             examples=self.examples,
             mutants=self.mutants,
             share=self.share,
+            observe=self.observe,
             group=self.group,
         )
         return function

@@ -19,6 +19,8 @@ def _smaller(data: Any) -> Iterator[Any]:  # noqa: ANN401, text, bytes, lists of
             for candidate in _smaller(member):
                 yield (*data[:index], candidate, *data[index + 1 :])
         return
+    if isinstance(data, int) and data > 0:
+        yield from dict.fromkeys((0, data // 2, data - 1))
     if not isinstance(data, (str, bytes, list)):
         return
     sequence: Any = data
@@ -27,10 +29,15 @@ def _smaller(data: Any) -> Iterator[Any]:  # noqa: ANN401, text, bytes, lists of
         for start in range(0, len(sequence), width):
             yield sequence[:start] + sequence[start + width :]
         width //= 2
+    if isinstance(data, list):  # of texts; ids are names, of which none is simpler than another
+        for index, member in enumerate(data):
+            if isinstance(member, (str, list)):
+                for candidate in _smaller(member):
+                    yield [*data[:index], candidate, *data[index + 1 :]]
     if isinstance(data, str):
         for index, character in enumerate(data):
-            for simpler in "a0 ":
-                if character not in "a0 ":
+            if character not in "a0 ":
+                for simpler in "a0 ":
                     yield data[:index] + simpler + data[index + 1 :]
 
 
@@ -38,7 +45,7 @@ def shrink(data: _T, fails: Callable[[_T], bool]) -> _T:
     """The smallest input found for which ``fails`` is still true, by deleting and simplifying.
 
     Args:
-        data: Text, bytes, a list of ids or a tuple of those, for which ``fails`` is true.
+        data: Text, bytes, a list of ids or texts, a number, or a tuple of those, for which ``fails`` is true.
         fails: The property to keep.
     """
     trials = 0

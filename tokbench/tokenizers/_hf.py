@@ -19,7 +19,8 @@ from tokbench.errors import TokenizerFileError
 from tokbench.tokenizers import _hf_hub
 from tokbench.tokenizers._bytetable import from_characters, to_characters
 from tokbench.tokenizers._common import LoadedFile, looks_like, make_info, no_more_options, read_file, versions
-from tokbench.tokenizers._hf_rules import Config, Pipeline, judge, read_pipeline, read_table
+from tokbench.tokenizers._hf_judge import judge
+from tokbench.tokenizers._hf_rules import Config, Pipeline, read_pipeline, read_table
 from tokbench.tokenizers.protocol import Surrogates, Tokenizer, TokenizerInfo, VocabularyTable
 
 __all__ = ["HFTokenizer", "discover", "load"]
@@ -56,6 +57,8 @@ class HFTokenizer(Tokenizer):
         surrogates: What to do with surrogates.
     """
 
+    refuses_surrogates = True
+
     def __init__(self, info: TokenizerInfo, source: str, pipeline: Pipeline, *, surrogates: Surrogates) -> None:
         super().__init__(info, surrogates=surrogates)
         self._source = source
@@ -75,6 +78,19 @@ class HFTokenizer(Tokenizer):
 
     def _load_table(self) -> VocabularyTable:
         return read_table(_config(self._plain), self._pipeline)
+
+    def shipped_configuration(self) -> tuple[object, object]:
+        """Four sections of the file and of the object that encodes, without dropout, which is always switched off."""
+        sides: list[dict[str, object]] = []
+        for config in (json.loads(self._source), json.loads(self._plain.to_str())):
+            sections = {name: config.get(name) for name in ("normalizer", "pre_tokenizer", "decoder", "model")}
+            sections["model"] = {key: value for key, value in sections["model"].items() if key != "dropout"}
+            sides.append(sections)
+        return sides[0], sides[1]
+
+    def takes_spaces(self, special: str) -> bool:
+        """See :meth:`Tokenizer.takes_spaces`."""
+        return any(token.strips for token in self._pipeline.added if token.content == special)
 
     # ------------------------------------------------------------------ encoding and decoding
 
@@ -205,6 +221,8 @@ def _switches(config: Config, surrogates: Surrogates) -> dict[str, object]:
         "skip_special_tokens": False,
         "surrogates": surrogates,
         "truncation": "off",
+        # recorded where it is set: then some tokens are reached by look-up only, which the laws of BPE must know
+        **({"ignore_merges": True} if config["model"].get("ignore_merges") else {}),
     }
 
 

@@ -61,13 +61,10 @@ def _from_hub(repository: str, revision: str | None) -> Path:
         held = try_to_load_from_cache(repository, FILE, revision=revision)
         if isinstance(held, str):
             return Path(held)
-        if constants.HF_HUB_OFFLINE:
-            raise VocabularyUnavailable(repository, f"{wanted} is not cached and HF_HUB_OFFLINE is set", remedy)
-        # One question without retries: the download itself would retry for half a minute when offline.
-        get_hf_file_metadata(hf_hub_url(repository, FILE, revision=revision), timeout=_SECONDS)
-        return Path(hf_hub_download(repository, FILE, revision=revision, etag_timeout=_SECONDS))
-    except VocabularyUnavailable:
-        raise
+        if not constants.HF_HUB_OFFLINE:
+            # One question without retries: the download itself would retry for half a minute without a network.
+            get_hf_file_metadata(hf_hub_url(repository, FILE, revision=revision), timeout=_SECONDS)
+            return Path(hf_hub_download(repository, FILE, revision=revision, etag_timeout=_SECONDS))
     except HFValidationError as error:
         raise TokenizerFileMissing(
             repository, f"{EXPECTED}, a folder that holds one, or a hub id (owner/name)"
@@ -75,6 +72,7 @@ def _from_hub(repository: str, revision: str | None) -> Path:
     except Exception as error:  # network, HTTP status, permission, full disk: each library has errors of its own
         reason = (str(error) or type(error).__name__).strip().splitlines()[0]
         raise VocabularyUnavailable(repository, f"{wanted} cannot be had ({reason})", remedy) from error
+    raise VocabularyUnavailable(repository, f"{wanted} is not cached and HF_HUB_OFFLINE is set", remedy)
 
 
 def cached() -> list[str]:

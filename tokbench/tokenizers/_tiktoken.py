@@ -116,9 +116,12 @@ def check_cache(name: str) -> tuple[FileInfo, ...]:
 class TiktokenTokenizer(Tokenizer):
     """A ``tiktoken.Encoding`` behind the common protocol."""
 
-    def __init__(self, info: TokenizerInfo, encoding: tiktoken.Encoding, *, surrogates: Surrogates) -> None:
+    def __init__(
+        self, info: TokenizerInfo, encoding: tiktoken.Encoding, *, surrogates: Surrogates, shipped: Path | None = None
+    ) -> None:
         super().__init__(info, surrogates=surrogates)
         self.encoding = encoding
+        self._shipped = shipped  # the rank file
 
     def _load_table(self) -> VocabularyTable:
         # ids come from the two tables, never from n_vocab, which counts gaps
@@ -128,6 +131,14 @@ class TiktokenTokenizer(Tokenizer):
             kinds=dict.fromkeys(specials, "special"),
             names=specials,
         )
+
+    def shipped_configuration(self) -> tuple[object, object] | None:
+        """Ranks of the file and of the encoding; None for one that has no rank file, or not the same any more."""
+        data = self._shipped.read_bytes() if self._shipped is not None and self._shipped.is_file() else b""
+        if hashlib.sha256(data).hexdigest() not in {file.sha256 for file in self.info.files}:
+            return None
+        pairs = (line.split() for line in data.splitlines() if line.strip())
+        return {base64.b64decode(token): int(rank) for token, rank in pairs}, dict(self.encoding._mergeable_ranks)  # noqa: SLF001, no public access
 
     def _encode(self, text: str) -> list[int]:
         return self.encoding.encode_ordinary(text)
@@ -233,7 +244,7 @@ def _load_file(locator: str, pattern: str | None, specials: str, surrogates: Sur
         n_ids=len(ranks) + len(encoding._special_tokens),  # noqa: SLF001, no public access
         n_vocab=encoding.n_vocab,
     )
-    return TiktokenTokenizer(info, encoding, surrogates=surrogates)
+    return TiktokenTokenizer(info, encoding, surrogates=surrogates, shipped=path.absolute())
 
 
 def _offline() -> bool:
@@ -290,7 +301,9 @@ def _load_name(name: str, surrogates: Surrogates) -> Tokenizer:
         n_ids=len(ranks) + len(specials),
         n_vocab=encoding.n_vocab,
     )
-    return TiktokenTokenizer(info, encoding, surrogates=surrogates)
+    folder = cache_directory()
+    shipped = folder / files[0].name if folder is not None and len(files) == 1 else None
+    return TiktokenTokenizer(info, encoding, surrogates=surrogates, shipped=shipped)
 
 
 def load(locator: str, **options: object) -> Tokenizer:

@@ -356,9 +356,21 @@ class Tokenizer(ABC):
             name: token_id for token_id, name in self._table.names.items() if token_id not in self._table.undecodable
         }
 
+    def takes_spaces(self, special: str) -> bool:
+        """Whether a special string is declared to take the white space beside it into its token (lstrip, rstrip)."""
+        return False
+
     def undecodable(self) -> Mapping[int, str]:
         """Ids to which no bytes can be assigned, each with the reason."""
         return self._table.undecodable
+
+    def shipped_configuration(self) -> tuple[object, object] | None:
+        """What the file says and what the loaded engine says of itself, as two JSON-like values to compare.
+
+        The second may hold more (defaults that the library fills in). Settings that the adapter is declared to
+        switch off are left out of both. None where an adapter cannot tell; the law never-fix does not apply then.
+        """
+        return None
 
     def byte_vocabulary(self) -> ByteVocabulary:
         """The text tokens in byte order; built once and cached on disk by fingerprint."""
@@ -433,6 +445,8 @@ class Tokenizer(ABC):
             UnsupportedError: If the vocabulary does not keep enough to say (WordPiece drops spaces).
         """
         text = self._checked(text)
+        if not self.info.capability.preimage:
+            raise UnsupportedError("preimage", self.info.spec, "the vocabulary does not keep enough to say it")
         return self._preimage(text) if text else b""
 
     def char_spans(self, text: str) -> list[tuple[int, int]]:
