@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-# The import of a module of laws registers them, in the order of the reports.
-from tokbench.laws import (  # noqa: F401
-    _bpe,
-    _calls,
-    _files,
-    _process,
-    _spans,
-    _specials,
-    _streams,
-    _text,
-    _vocabulary,
-)
+# The import of a module of laws registers them; its place in this list is their place in reports.
+from tokbench.laws import _vocabulary  # noqa: F401
+
+# isort: split
+from tokbench.laws import _text  # noqa: F401
+
+# isort: split
+from tokbench.laws import _specials  # noqa: F401
+
+# isort: split
+from tokbench.laws import _spans  # noqa: F401
+
+# isort: split
+from tokbench.laws import _streams  # noqa: F401
+
+# isort: split
+from tokbench.laws import _calls  # noqa: F401
+
+# isort: split
+from tokbench.laws import _process  # noqa: F401
+
+# isort: split
+from tokbench.laws import _bpe  # noqa: F401
+
+# isort: split
+from tokbench.laws import _files  # noqa: F401
+
+# isort: split
 from tokbench.laws.check import CheckReport, check, check_law
 from tokbench.laws.law import LAWS, Counterexample, Law, LawViolation, Status, Verdict, select_laws
 

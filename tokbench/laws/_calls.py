@@ -117,6 +117,7 @@ def pure(tokenizer: Tokenizer, batch: list[str] | None) -> str | None:
     """``None`` is the check of copies and of a fresh process; it is the first of the examples."""
     if batch is None:
         return _clones(tokenizer)
+    batch = [*batch, *list(judge.named_ids(tokenizer))[:3]]  # special text shows a switch that was left on
     first = [tokenizer.encode(text) for text in batch]
     order = list(range(len(batch)))
     random.Random(len(batch)).shuffle(order)
