@@ -39,8 +39,7 @@ class CheckResult:
         parity: Comparisons with the references.
         vectors: Results of expected ids by set.
         audit: The audit, or None when it was not asked for.
-        growth: Growth of time, empty when it was not measured.
-        growth_decides: Whether growth decides the exit status.
+        growth: Growth of time, empty when it was not measured. It is among the verdicts only where it decides.
     """
 
     tokenizer: Tokenizer
@@ -51,7 +50,6 @@ class CheckResult:
     vectors: tuple[tuple[str, list[CaseResult]], ...]
     audit: AuditReport | None
     growth: tuple[GrowthResult, ...]
-    growth_decides: bool
 
     @property
     def failed_vectors(self) -> int:
@@ -65,8 +63,6 @@ class CheckResult:
         found += [f"ids differ from {report.second}" for report in self.parity if report.verdict == "differs"]
         if self.failed_vectors:
             found.append(f"{self.failed_vectors} expected-id cases differ")
-        if self.growth_decides:
-            found += [f"growth on {result.shape}" for result in self.growth if result.status == "fails"]
         return found
 
     @property
@@ -130,7 +126,7 @@ class CheckResult:
             sum(verdict.status == status for verdict in self.report.verdicts)
             for status in ("holds", "fails", "not-applicable", "error")
         ]
-        summary = f"{counts[0]} laws hold, {counts[1]} fail, {counts[2]} do not apply"
+        summary = f"laws: {counts[0]} hold, {counts[1]} fail, {counts[2]} do not apply"
         summary += f", {counts[3]} could not be tried" if counts[3] else ""
         problems = "; ".join(self.problems)
         style = "bold red" if problems else "bold green"
@@ -149,7 +145,8 @@ class CheckResult:
     def _failures(self) -> Iterator[Text]:
         for verdict in self.report.failures:
             law, found = LAWS[verdict.law], verdict.counterexample
-            assert found is not None
+            if found is None:  # growth and memory are measured, not searched for: their rows say it all
+                continue
             text = Text(f"✗ {law.id}: ", style="bold red").append(law.statement, style="not bold default")
             rows = [("input", ascii(found.data))]
             if found.ids is not None:
@@ -234,6 +231,12 @@ def _memory_verdict(found: MemoryResult) -> Verdict:
     return Verdict("memory", found.status, found.message, found.texts)
 
 
+def _growth_verdict(results: Sequence[GrowthResult]) -> Verdict:
+    failing = [result for result in results if result.status == "fails"]
+    message = "; ".join(f"{result.shape}: {result.message}" for result in failing)
+    return Verdict("growth", "fails" if failing else "holds", message, len(results))
+
+
 def run_check(
     tokenizer: Tokenizer,
     plan: ExactnessPlan,
@@ -292,6 +295,8 @@ def run_check(
         if growth or "growth" in named or (settings.growth and not only):
             status.update("growth of time")
             growth_results = measure_growth(tokenizer)
+            if growth or "growth" in named:
+                verdicts.append(_growth_verdict(growth_results))
     return CheckResult(
         tokenizer,
         plan,
@@ -301,5 +306,4 @@ def run_check(
         tuple(vectors),
         found_audit,
         tuple(growth_results),
-        growth_decides=growth or "growth" in named,
     )
