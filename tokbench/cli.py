@@ -254,7 +254,7 @@ def run(  # noqa: PLR0913, options of a command line
     """Run a suite; the same command continues where an interrupted one stopped."""
     from tokbench import run as runner
     from tokbench._terminal.progress import RunProgress
-    from tokbench._terminal.reporting import overview_tables, write_leaderboard
+    from tokbench._terminal.reporting import LEGEND, overview_tables, write_leaderboard
 
     del suite  # there is one
     plan = _plan(
@@ -288,6 +288,7 @@ def run(  # noqa: PLR0913, options of a command line
     console = _console()
     for table in overview_tables(runs):
         console.print(table)
+    console.print(LEGEND, style="dim")
     for path in files:
         if path.suffix in {".html", ".md"}:
             console.print(f"leaderboard: {path}", markup=False, soft_wrap=True)

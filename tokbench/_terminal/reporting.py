@@ -16,7 +16,7 @@ from tokbench.errors import DuplicateRunError, RecordError
 from tokbench.report import TITLE, Cell, Format, Table, overview, render, write
 from tokbench.results import Run, scan
 
-__all__ = ["make_report", "overview_tables", "write_leaderboard"]
+__all__ = ["LEGEND", "make_report", "overview_tables", "write_leaderboard"]
 
 _SOME_EXCLUDED, _NOTHING = 1, 3
 _TONES = {"good": "green", "bad": "bold red", "warn": "yellow", "mute": "dim", "missing": "dim"}
@@ -66,6 +66,13 @@ def _drawn(table: Table) -> RichTable:
 def overview_tables(runs: Sequence[Run]) -> list[RichTable]:
     """The first table of the leaderboard in short, one for each suite version."""
     return [_drawn(table) for table in overview(runs)]
+
+
+LEGEND = (
+    "laws: held, of those that apply · differ: strings whose ids differ from another engine on the same vocabulary · "
+    "unreached: ids that no tried text gives · b/token: bytes of English text a token"
+)
+"""What the columns of :func:`overview_tables` mean."""
 
 
 def _excluded(problems: Sequence[RecordError | DuplicateRunError]) -> list[tuple[str, str]]:
