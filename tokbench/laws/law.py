@@ -173,8 +173,7 @@ class Law:
         mutants: Names of the planted bugs that it must catch.
         share: Share of the requested number of examples to draw, for laws whose examples cost more.
         observe: Gives an observation for the report, once, where the law holds (a rate, for example).
-        group: ``core`` laws always run; ``growth``, ``memory``, ``threads`` and ``exhaustive`` only where
-            the profile or the user asks.
+        group: ``core`` laws always run; ``growth`` and ``memory`` only where the profile or the user asks.
     """
 
     id: str
@@ -187,7 +186,7 @@ class Law:
     mutants: tuple[str, ...] = ()
     share: float = 1.0
     observe: Callable[[Tokenizer], str | None] | None = None
-    group: Literal["core", "growth", "memory", "threads", "exhaustive"] = "core"
+    group: Literal["core", "growth", "memory"] = "core"
 
 
 LAWS: dict[str, Law] = {}
@@ -211,7 +210,7 @@ class law:  # noqa: N801, a decorator
     mutants: tuple[str, ...] = ()
     share: float = 1.0
     observe: Callable[[Tokenizer], str | None] | None = None
-    group: Literal["core", "growth", "memory", "threads", "exhaustive"] = field(default="core")
+    group: Literal["core", "growth", "memory"] = field(default="core")
 
     def __call__(self, function: Callable[[Tokenizer, Any], str | None]) -> Callable[[Tokenizer, Any], str | None]:
         """Register ``function`` and return it unchanged."""

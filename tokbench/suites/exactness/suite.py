@@ -21,6 +21,7 @@ from tokbench.suites.definition import ExactnessDefinition, Profile, VectorSet, 
 from tokbench.suites.exactness.audit import audit, audit_rows
 from tokbench.suites.exactness.corpus import corpus_sha256, parity_corpus
 from tokbench.suites.exactness.digits import digit_rows
+from tokbench.suites.exactness.exhaustive import exhaustive, exhaustive_rows
 from tokbench.suites.exactness.intrinsic import cost_rows
 from tokbench.suites.exactness.losses import loss_rows, survey
 from tokbench.suites.exactness.metrics import Measured, measure
@@ -258,7 +259,7 @@ class ExactnessPlan:
 
     def law_groups(self) -> tuple[str, ...]:
         """Groups of laws that the profile has, growth apart: it is measured once and has a part of its own."""
-        return ("core", *(group for group in ("memory", "exhaustive") if getattr(self.settings, group)))
+        return ("core", "memory") if self.settings.memory else ("core",)
 
     def parts(
         self, tokenizer: Tokenizer, references: Sequence[Tokenizer] = (), partners: Sequence[Tokenizer] = ()
@@ -285,6 +286,8 @@ class ExactnessPlan:
         parts.append(Part("metrics", "intrinsic metrics", partial(self._metrics, tokenizer, references)))
         if settings.audit:
             parts.append(self.audit_part(tokenizer))
+        if settings.exhaustive:
+            parts.append(Part("exhaustive", "every code point", lambda: exhaustive_rows(exhaustive(tokenizer))))
         if settings.growth or (self.laws is not None and "growth" in self.laws):
             parts.append(self.growth_part(tokenizer))
         return parts
