@@ -246,6 +246,19 @@ def test_locks_of_the_dead_are_taken_over(tmp_path: Path) -> None:
     assert not lock.exists()
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="zombies are told by /proc")
+def test_a_zombie_holds_no_lock(tmp_path: Path) -> None:
+    with RunWriter.open(tmp_path, KEY, _record()):
+        lock = tmp_path / KEY.name / "run.lock"
+        owner = json.loads(lock.read_text())
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    fields = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()
+    lock.write_text(json.dumps({**owner, "pid": child.pid, "started": fields[19]}))
+    child.kill()  # not waited for: nobody reaps the workers of a killed command where there is no init
+    RunWriter.open(tmp_path, KEY, _record()).close()
+    child.communicate()
+
+
 # ---------------------------------------------------------------------- reading
 
 

@@ -114,7 +114,7 @@ class _Sample:
     """A fixed choice out of a vocabulary.
 
     Attributes:
-        words: Tokens that are text.
+        words: Tokens that are text, of several characters where there are any: ``characters`` has the others.
         characters: Characters that occur in them.
         specials: Special strings.
         added: Contents of added tokens.
@@ -168,8 +168,9 @@ def _draw_sample(tokenizer: Tokenizer) -> _Sample:
     chosen = random.Random(0).sample(text_ids, min(len(text_ids), 4 * _SAMPLE))
     spelled = [(token_id, _decoded(tokenizer.token_bytes(token_id))) for token_id in chosen]
     words = [word for _, word in spelled if word]
+    long = [word for word in words if len(word) > 1]
     return _Sample(
-        words=tuple(words[:_SAMPLE]),
+        words=tuple((long or words)[:_SAMPLE]),
         characters=tuple(sorted(set("".join(words)))),
         specials=tuple(name for name in tokenizer.special_tokens() if name)[:_SAMPLE],
         added=tuple(added[:_SAMPLE]),

@@ -16,6 +16,7 @@ from tokbench.errors import OutputDirectoryError
 
 LOCK = "run.lock"
 _EMPTY_LOCK_SECONDS = 10.0  # between the creation of a lock and the writing of its owner
+_GRACE_SECONDS = 5.0  # a worker whose command was killed needs a moment to notice and to end
 
 
 def json_text(value: object) -> str:
@@ -61,7 +62,8 @@ def _started(pid: int) -> str | None:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return None
-    return stat.rpartition(")")[2].split()[19]  # field 22 of proc(5); the name before ) may hold anything
+    fields = stat.rpartition(")")[2].split()  # the name before ) may hold anything
+    return None if fields[0] == "Z" else fields[19]  # fields 3 and 22 of proc(5); a zombie writes no more
 
 
 def _alive(pid: int) -> bool:
@@ -79,6 +81,13 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True  # it lives and belongs to somebody else
     return True
+
+
+def _writes(pid: int, started: str | None) -> bool:
+    """Whether the process that took a lock is still there."""
+    if pid <= 0 or not _alive(pid):
+        return False
+    return started is None or _started(pid) == started
 
 
 class RunLock:
@@ -123,8 +132,11 @@ class RunLock:
         else:
             if host != _host():
                 self._refuse("a process on another machine")
-            if pid > 0 and _alive(pid) and (started is None or _started(pid) in {None, started}):
-                self._refuse(f"process {pid}")
+            deadline = time.monotonic() + _GRACE_SECONDS
+            while _writes(pid, started):
+                if pid == os.getpid() or time.monotonic() > deadline:
+                    self._refuse(f"process {pid}")
+                time.sleep(0.1)
         # Between the reading and the removal another process may have taken the stale lock over, so the
         # file is first moved aside, looked at again, and put back if it was not the stale one.
         aside = self.path.with_name(f".{LOCK}.{os.getpid()}.stale")
