@@ -90,7 +90,7 @@ def revision() -> tuple[str | None, bool | None]:
 
     An installed package may lie inside somebody else's checkout: only one that tracks this package counts.
     """
-    if _git("ls-files", "--error-unmatch", "errors.py") is None:
+    if _git("ls-files", "--error-unmatch", "errors/__init__.py") is None:
         return None, None
     changes = _git("status", "--porcelain", "--untracked-files=no")
     return _git("rev-parse", "HEAD"), None if changes is None else bool(changes)

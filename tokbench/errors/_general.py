@@ -1,9 +1,4 @@
-"""Every error that tokbench raises on purpose.
-
-One base class, :class:`TokbenchError`; each error is also the builtin that a caller would expect to
-catch. The data of an error are its ``args`` and its attributes, so an error survives pickling, and its
-message always says what was wanted, what was found and what to do about it.
-"""
+"""Errors of specs, tokenizers, suites, results and input files."""
 
 from __future__ import annotations
 
