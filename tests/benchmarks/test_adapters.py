@@ -18,7 +18,7 @@ Encode = Callable[[list[str]], object]
 def own_tiktoken(path: str) -> Encode:
     import tiktoken
 
-    from tokbench.tokenizers._patterns import PATTERNS
+    from tokbench.tokenizers.patterns import PATTERNS
     from tokbench.tokenizers._tiktoken import _parse_ranks
 
     ranks = _parse_ranks(Path(path).read_bytes(), path)

@@ -16,7 +16,7 @@ from typing import Any
 from tokbench._resources import resource
 from tokbench.errors import SuiteDefinitionError
 from tokbench.tokenizers import Tokenizer
-from tokbench.tokenizers._patterns import named_pattern
+from tokbench.tokenizers.patterns import named_pattern
 
 __all__ = ["Golden", "golden_of", "known_vocabularies", "no_golden_ids"]
 

@@ -8,6 +8,7 @@ from tokbench.errors import SpecError
 from tokbench.tokenizers._common import make_info, no_more_options
 from tokbench.tokenizers.capability import Capability
 from tokbench.tokenizers.protocol import Surrogates, Tokenizer, VocabularyTable
+from tokbench.tokenizers.rules import BpeRules, EncodingRules
 
 _SINGLE = tuple(bytes([value]) for value in range(256))
 
@@ -34,6 +35,10 @@ class BytesTokenizer(Tokenizer):
 
     def _pretoken_spans(self, text: str) -> list[tuple[int, int]]:
         return [(0, len(text.encode()))] if text else []
+
+    def rules(self) -> EncodingRules:
+        """See :meth:`Tokenizer.rules`."""
+        return BpeRules(tokens={token: token_id for token_id, token in enumerate(_SINGLE)}, merges=())
 
     def _decode(self, ids: list[int]) -> str:
         return bytes(ids).decode("utf-8", "replace")

@@ -19,9 +19,11 @@ from tokbench.errors import TokenizerFileError
 from tokbench.tokenizers import _hf_hub
 from tokbench.tokenizers._bytetable import from_characters, to_characters
 from tokbench.tokenizers._common import LoadedFile, looks_like, make_info, no_more_options, read_file, versions
+from tokbench.tokenizers._hf_encoding import encoding_rules
 from tokbench.tokenizers._hf_judge import judge
 from tokbench.tokenizers._hf_rules import Config, Pipeline, read_pipeline, read_table
 from tokbench.tokenizers.protocol import Surrogates, Tokenizer, TokenizerInfo, VocabularyTable
+from tokbench.tokenizers.rules import EncodingRules
 
 __all__ = ["HFTokenizer", "discover", "load"]
 
@@ -87,6 +89,10 @@ class HFTokenizer(Tokenizer):
             sections["model"] = {key: value for key, value in sections["model"].items() if key != "dropout"}
             sides.append(sections)
         return sides[0], sides[1]
+
+    def rules(self) -> EncodingRules:
+        """See :meth:`Tokenizer.rules`."""
+        return encoding_rules(_config(self._plain), self._pipeline, self._table, self.info.spec)
 
     def takes_spaces(self, special: str) -> bool:
         """See :meth:`Tokenizer.takes_spaces`."""

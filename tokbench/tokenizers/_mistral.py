@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, cast
 
 from tokbench.errors import MissingExtraError, TokenizerFileError
 from tokbench.tokenizers._common import LoadedFile, locate, looks_like, make_info, no_more_options, read_file, versions
-from tokbench.tokenizers._patterns import pattern_spans
 from tokbench.tokenizers._sentencepiece import SentencePieceTokenizer, load_model, spec_options
 from tokbench.tokenizers.capability import Capability
+from tokbench.tokenizers.patterns import pattern_spans, split_rule
 from tokbench.tokenizers.protocol import Kind, Surrogates, Tokenizer, TokenizerInfo, VocabularyTable
+from tokbench.tokenizers.rules import BpeRules, EncodingRules
 
 if TYPE_CHECKING:
     from mistral_common.tokens.tokenizers.sentencepiece import SentencePieceTokenizer as Engine
@@ -120,6 +121,16 @@ class Tekken(Tokenizer):
 
     def _pretoken_spans(self, text: str) -> list[tuple[int, int]]:
         return pattern_spans(self.engine._model._pat_str, text, self.info.spec)  # noqa: SLF001, no public access
+
+    def rules(self) -> EncodingRules:
+        """See :meth:`Tokenizer.rules`."""
+        ranks = self.engine._tekken_token2id_nospecial  # noqa: SLF001, no public access
+        return BpeRules(
+            tokens={data: rank + self._offset for data, rank in ranks.items()},
+            ranks=ranks,
+            pattern=split_rule(self.engine._model._pat_str),  # noqa: SLF001, no public access
+            whole_first=True,
+        )
 
     def _decode(self, ids: list[int]) -> str:
         return self.engine.decode(ids, special_token_policy=self._policy)

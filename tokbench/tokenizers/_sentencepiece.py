@@ -16,8 +16,10 @@ from sentencepiece.sentencepiece_model_pb2 import ModelProto, TrainerSpec  # typ
 
 from tokbench.errors import TokenizerFileError
 from tokbench.tokenizers._common import LoadedFile, locate, looks_like, make_info, no_more_options, read_file, versions
+from tokbench.tokenizers._sentencepiece_encoding import encoding_rules
 from tokbench.tokenizers.capability import Capability, Loss
 from tokbench.tokenizers.protocol import Kind, Surrogates, Tokenizer, TokenizerInfo, VocabularyTable
+from tokbench.tokenizers.rules import EncodingRules
 
 __all__ = [
     "EXPECTED",
@@ -193,6 +195,11 @@ class SentencePieceTokenizer(Tokenizer):
 
     def _decode(self, ids: list[int]) -> str:
         return cast("str", self.processor.decode(ids))
+
+    def rules(self) -> EncodingRules:
+        """See :meth:`Tokenizer.rules`."""
+        model = ModelProto.FromString(self.processor.serialized_model_proto())
+        return encoding_rules(model, self.info.spec)
 
     def _preimage(self, text: str) -> bytes:
         if self.info.spans_source == "library":

@@ -24,9 +24,10 @@ from tokbench.errors import (
     VocabularyUnavailable,
 )
 from tokbench.tokenizers._common import fingerprint, locate, looks_like, make_info, no_more_options, read_file, versions
-from tokbench.tokenizers._patterns import PATTERNS, named_pattern, pattern_spans
 from tokbench.tokenizers.capability import Capability
+from tokbench.tokenizers.patterns import PATTERNS, named_pattern, pattern_spans, split_rule
 from tokbench.tokenizers.protocol import FileInfo, Surrogates, Tokenizer, TokenizerInfo, VocabularyTable
+from tokbench.tokenizers.rules import BpeRules, EncodingRules
 
 __all__ = ["CACHE_FILES", "TiktokenTokenizer", "cache_directory", "check_cache", "discover", "load"]
 
@@ -157,6 +158,12 @@ class TiktokenTokenizer(Tokenizer):
 
     def _pretoken_spans(self, text: str) -> list[tuple[int, int]]:
         return pattern_spans(self.encoding._pat_str, text, self.info.spec)  # noqa: SLF001, no public access
+
+    def rules(self) -> EncodingRules:
+        """See :meth:`Tokenizer.rules`."""
+        ranks = self.encoding._mergeable_ranks  # noqa: SLF001, no public access
+        pattern = split_rule(self.encoding._pat_str)  # noqa: SLF001
+        return BpeRules(tokens=ranks, ranks=ranks, pattern=pattern, whole_first=True)
 
     def _decode(self, ids: list[int]) -> str:
         return self.encoding.decode(ids)

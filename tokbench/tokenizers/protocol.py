@@ -32,6 +32,7 @@ from tokbench.tokenizers.stream import ByteStream, TextStream
 
 if TYPE_CHECKING:
     from tokbench.tokenizers.capability import Capability
+    from tokbench.tokenizers.rules import EncodingRules
     from tokbench.tokenizers.vocabulary import ByteVocabulary
 
 __all__ = ["TEXT_KINDS", "FileInfo", "Kind", "Specials", "Surrogates", "Tokenizer", "TokenizerInfo", "VocabularyTable"]
@@ -371,6 +372,15 @@ class Tokenizer(ABC):
         switch off are left out of both. None where an adapter cannot tell; the law never-fix does not apply then.
         """
         return None
+
+    def rules(self) -> EncodingRules:
+        """How text is encoded, as data (see :mod:`tokbench.tokenizers.rules`).
+
+        Raises:
+            UnsupportedError: If nothing can be said, or more happens than rules can express (added tokens that
+                are found in text, a normaliser, a prefix that depends on the text).
+        """
+        raise UnsupportedError("rules", self.info.spec, "the adapter does not say how it encodes")
 
     def byte_vocabulary(self) -> ByteVocabulary:
         """The text tokens in byte order; built once and cached on disk by fingerprint."""

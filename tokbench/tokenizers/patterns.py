@@ -13,7 +13,7 @@ import regex
 
 from tokbench.errors import UnsupportedError
 
-__all__ = ["PATTERNS", "named_pattern", "pattern_spans"]
+__all__ = ["PATTERNS", "named_pattern", "pattern_spans", "split_rule"]
 
 _CONTRACTIONS = "'s|'t|'re|'ve|'m|'ll|'d"
 _UPPER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"
@@ -56,6 +56,11 @@ _ALIASES = {
 def named_pattern(name: str) -> str | None:
     """The pattern that ``name`` or one of its aliases stands for, or None."""
     return PATTERNS.get(_ALIASES.get(name, name))
+
+
+def split_rule(pattern: str) -> str | None:
+    """A split pattern as :class:`~tokbench.tokenizers.rules.BpeRules` names it: None if it does not split."""
+    return None if pattern == PATTERNS["whole"] else pattern
 
 
 def pattern_spans(pattern: str, text: str, spec: str) -> list[tuple[int, int]]:
