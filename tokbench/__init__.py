@@ -9,34 +9,44 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tokbench import bytelevel, laws, results
-    from tokbench.bytelevel import ByteVocabulary
+    from tokbench import bytelevel, laws, models, results
+    from tokbench.bytelevel import ByteModel, ByteVocabulary, Ensemble, Lattice
+    from tokbench.models import load_model
     from tokbench.tokenizers import Capability, Tokenizer, TokenizerInfo, list_tokenizers, load_tokenizer
 
     __version__: str
 
 __all__ = [
+    "ByteModel",
     "ByteVocabulary",
     "Capability",
+    "Ensemble",
+    "Lattice",
     "Tokenizer",
     "TokenizerInfo",
     "__version__",
     "bytelevel",
     "laws",
     "list_tokenizers",
+    "load_model",
     "load_tokenizer",
+    "models",
     "results",
 ]
 
 _HOME = {
+    "ByteModel": "tokbench.bytelevel",
     "ByteVocabulary": "tokbench.bytelevel",
     "Capability": "tokbench.tokenizers",
+    "Ensemble": "tokbench.bytelevel",
+    "Lattice": "tokbench.bytelevel",
     "Tokenizer": "tokbench.tokenizers",
     "TokenizerInfo": "tokbench.tokenizers",
     "list_tokenizers": "tokbench.tokenizers",
+    "load_model": "tokbench.models",
     "load_tokenizer": "tokbench.tokenizers",
 }
-_MODULES = frozenset({"bytelevel", "laws", "results"})
+_MODULES = frozenset({"bytelevel", "laws", "models", "results"})
 
 
 def __getattr__(name: str) -> object:

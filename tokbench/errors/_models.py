@@ -190,7 +190,9 @@ class LatticeTooLarge(TokbenchError, ValueError):
         self.limit = limit
 
     def __str__(self) -> str:
-        return f"there are {self.count} segmentations, more than {self.limit}: give a limit, or draw some"
+        bits = self.count.bit_length()  # Python refuses to write an integer of more than 4300 digits
+        count = str(self.count) if bits <= 128 else f"about 2^{bits - 1}"  # noqa: PLR2004, a number that people read
+        return f"there are {count} segmentations, more than {self.limit}: give a limit, or draw some"
 
 
 class SpanError(TokbenchError, ValueError):
@@ -249,6 +251,8 @@ class CertificateError(TokbenchError, RuntimeError):
         reached: The bound that was reached.
         wanted: The bound that was asked for.
     """
+
+    exit_code = 3
 
     def __init__(self, reached: float, wanted: float, positions: int) -> None:
         super().__init__(reached, wanted, positions)
