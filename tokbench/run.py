@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from tokbench.errors import MissingExtraError, TokbenchError, TokenizerFileMissing, VocabularyUnavailable
 from tokbench.results import RunKey, RunWriter, check_output_directory, provenance, status
-from tokbench.suites.exactness.suite import ExactnessPlan
+from tokbench.suites.part import Plan
 from tokbench.tokenizers import Tokenizer, load_tokenizer
 
 __all__ = ["Event", "RunOutcome", "RunRequest", "Skipped", "run"]
@@ -44,7 +44,7 @@ class RunRequest:
         argv: The command line, for the record.
     """
 
-    plan: ExactnessPlan
+    plan: Plan
     tokenizers: tuple[str, ...]
     out: Path
     lenient: bool = False
@@ -122,8 +122,9 @@ def _available(request: RunRequest) -> tuple[list[str], list[Skipped]]:
     return specs, skipped
 
 
-def run_key(plan: ExactnessPlan, tokenizer: Tokenizer, others: Sequence[Tokenizer]) -> RunKey:
+def run_key(plan: Plan, tokenizer: Tokenizer, others: Sequence[Tokenizer]) -> RunKey:
     """What makes two runs the same run; ``others`` are the engines that it is compared with."""
+    model = plan.model_of(tokenizer)
     return RunKey(
         suite=plan.name,
         suite_version=plan.version,
@@ -131,6 +132,8 @@ def run_key(plan: ExactnessPlan, tokenizer: Tokenizer, others: Sequence[Tokenize
         seed=plan.seed,
         tokenizer=tokenizer.info.slug,
         fingerprint=tokenizer.info.fingerprint,
+        model=None if model is None else model[0],
+        model_identity=None if model is None else model[1],
         items=plan.items(),
         options={**plan.options(), "compared": sorted({other.info.fingerprint for other in others})},
     )
@@ -164,7 +167,14 @@ def _run_one(request: RunRequest, spec: str, specs: Sequence[str], observe: Obse
     if not request.overwrite and status(directory) == "complete":
         observe(Event("kept", spec))
         return str(directory), True
-    record = provenance(key=key, tokenizer=describe(tokenizer), data=plan.data_files(), argv=request.argv or None)
+    model = plan.model_of(tokenizer)
+    record = provenance(
+        key=key,
+        tokenizer=describe(tokenizer),
+        model=None if model is None else model[2],
+        data=plan.data_files(),
+        argv=request.argv or None,
+    )
     with RunWriter.open(request.out, key, record, overwrite=request.overwrite) as writer:
         parts = plan.parts(tokenizer, references, partners)
         done = [part for part in parts if part.key in writer.done_keys]
@@ -173,7 +183,7 @@ def _run_one(request: RunRequest, spec: str, specs: Sequence[str], observe: Obse
             if part.key in writer.done_keys:
                 continue
             observe(Event("part", spec, part.title))
-            result = part.work()
+            result = part.run(writer.samples)
             writer.append(part.key, result.samples, result.metrics)
             observe(Event("advanced", spec))
         wrong = sum(row.outcome == "wrong" and row.metric == "law" for row in writer.samples)

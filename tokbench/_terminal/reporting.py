@@ -16,7 +16,7 @@ from tokbench.errors import DuplicateRunError, RecordError
 from tokbench.report import TITLE, Cell, Format, Table, overview, render, write
 from tokbench.results import Run, scan
 
-__all__ = ["LEGEND", "make_report", "overview_tables", "write_leaderboard"]
+__all__ = ["legends", "make_report", "overview_tables", "write_leaderboard"]
 
 _SOME_EXCLUDED, _NOTHING = 1, 3
 _TONES = {"good": "green", "bad": "bold red", "warn": "yellow", "mute": "dim", "missing": "dim"}
@@ -29,8 +29,13 @@ _SHORT = {
     "Parity": "differ",
     "Vocabulary": "unreached",
     "Bytes/token": "B/token",
+    "Naive TV": "naive",
+    "Healed TV": "healed",
+    "True byte impossible": "imposs.",
+    "lm-eval changes": "lm-eval",
+    "Exact spread": "spread",
 }
-_LEFT_OUT = {"Family", "Ids", "Expected ids"}
+_LEFT_OUT = {"Family", "Ids", "Expected ids", "Reading"}
 
 
 def _short(title: str, cell: Cell) -> Text:
@@ -68,11 +73,20 @@ def overview_tables(runs: Sequence[Run]) -> list[RichTable]:
     return [_drawn(table) for table in overview(runs)]
 
 
-LEGEND = (
+_LEGEND = (
     "laws: held, of those that apply · differ: strings whose ids differ from another engine on the same vocabulary · "
     "unreached: ids that no tried text gives · b/token: bytes of English text a token"
 )
-"""What the columns of :func:`overview_tables` mean."""
+_MODEL_LEGEND = (
+    "naive, healed: total variation of the next byte to the exact one, prompts cut inside a token · imposs.: the true "
+    "next byte has probability 0, naive · lm-eval: answers that its cut changes · spread: nats over cuts of one text"
+)
+
+
+def legends(runs: Sequence[Run]) -> list[str]:
+    """What the columns of :func:`overview_tables` mean, one line for each kind of table."""
+    of_models = {run.group("run").get("model") is not None for run in runs}
+    return [text for text, kind in ((_LEGEND, False), (_MODEL_LEGEND, True)) if kind in of_models]
 
 
 def _excluded(problems: Sequence[RecordError | DuplicateRunError]) -> list[tuple[str, str]]:

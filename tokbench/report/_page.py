@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tokbench.report._exactness import sections, summary_line
+from tokbench.report import _bias, _exactness
 from tokbench.report._format import label, visible
 from tokbench.report._tables import others
 from tokbench.report._view import Entry, Group, Section, flat, groups
@@ -75,10 +75,11 @@ def build(
 
 
 def _group(group: Group) -> GroupView:
-    parts = sections(group) if group.suite == "exactness" else [others(group, own=())]
+    suite = _bias if _bias.is_model_side(group) else _exactness
+    parts = suite.sections(group) if group.suite == "exactness" else [others(group, own=())]
     lines = []
     for entry in group.entries:
-        line = summary_line(entry) if group.suite == "exactness" else f"{len(entry.metrics)} metrics"
+        line = suite.summary_line(entry) if group.suite == "exactness" else f"{len(entry.metrics)} metrics"
         lines.append((entry.label, line + ("" if entry.run.complete else "; run not finished"), entry.anchor))
     count = len(group.entries)
     sub = f"profile {label(group.profile)}; {count} run{'s' * (count != 1)}; items and options {group.items}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from tokbench.errors import OptionError, OutputDirectoryError
-from tokbench.report._exactness import overview_section
+from tokbench.report import _bias, _exactness
 from tokbench.report._page import Page, build
 from tokbench.report._text import as_csv, as_json, markdown
 from tokbench.report._view import Table, groups
@@ -44,7 +44,11 @@ def select(runs: Iterable[Run], *, suites: Sequence[str] = (), suite_version: st
 
 def overview(runs: Sequence[Run]) -> list[Table]:
     """The first table of the report, one for each group of runs that can stand side by side."""
-    return [table for group in groups(runs) for table in overview_section(group).tables]
+    found = []
+    for group in groups(runs):
+        suite = _bias if _bias.is_model_side(group) else _exactness
+        found += suite.overview_section(group).tables
+    return found
 
 
 def _html(page: Page) -> str:

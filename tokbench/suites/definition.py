@@ -15,6 +15,7 @@ from tokbench._resources import resource
 from tokbench.errors import SuiteDefinitionError
 
 __all__ = [
+    "BiasSettings",
     "DigitRuns",
     "ExactnessDefinition",
     "Fields",
@@ -39,6 +40,7 @@ class Profile:
         growth: Whether growth of time is measured.
         memory: Whether growth of memory is measured.
         exhaustive: Whether every assigned code point below U+30000 is tried alone.
+        bias_cuts: Cuts at which a model is read in several ways.
     """
 
     name: str
@@ -48,6 +50,26 @@ class Profile:
     growth: bool
     memory: bool
     exhaustive: bool
+    bias_cuts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BiasSettings:
+    """Numbers of the model side.
+
+    Attributes:
+        chunk: Items of one part of a run, which is what an interrupted run loses at most.
+        head_share: One text for the non-canonical mass for so many cuts.
+        choice_share: One question for so many cuts.
+        eps: Bound of the relative error under the reading ALL.
+        positions_per_byte: Budget under the reading ALL.
+    """
+
+    chunk: int
+    head_share: int
+    choice_share: int
+    eps: float
+    positions_per_byte: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +155,7 @@ class ExactnessDefinition:
         parity: Numbers of the parity part.
         digits: Runs of digits.
         metrics: Numbers of the intrinsic metrics.
+        bias: Numbers of the model side.
         vectors: Sets of expected ids.
     """
 
@@ -144,6 +167,7 @@ class ExactnessDefinition:
     parity: ParitySettings
     digits: DigitRuns
     metrics: MetricSettings
+    bias: BiasSettings
     vectors: tuple[VectorSet, ...]
 
     def profile(self, name: str) -> Profile:
@@ -245,6 +269,13 @@ class Fields:
             raise self.wrong(field, f"expected a list of positive integers, found {_shown(values)}")
         return tuple(cast("list[int]", values))
 
+    def number(self, field: str) -> float:
+        """A number above 0."""
+        value = self.take(field)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
+            raise self.wrong(field, f"expected a number above 0, found {_shown(value)}")
+        return float(value)
+
     def numbers(self, field: str) -> tuple[float, ...]:
         """A list of numbers that are not negative."""
         values = self.items(field)
@@ -298,6 +329,7 @@ def _profile(name: str, fields: Fields) -> Profile:
         growth=fields.flag("growth"),
         memory=fields.flag("memory"),
         exhaustive=fields.flag("exhaustive"),
+        bias_cuts=fields.count("bias_cuts"),
     )
     fields.finish()
     return profile
@@ -330,7 +362,7 @@ def load_definition(path: Path | None = None) -> ExactnessDefinition:
     """
     top = read_toml(resource("suites", "exactness", "suite.toml") if path is None else path)
     suite, profiles = top.table("suite"), top.table("profiles")
-    parity, digits, metrics = top.table("parity"), top.table("digits"), top.table("metrics")
+    parity, digits, metrics, bias = (top.table(name) for name in ("parity", "digits", "metrics", "bias"))
     sets = [
         _vector_set(Fields(top.path, f"vectors[{index}]", table)) for index, table in enumerate(top.items("vectors"))
     ]
@@ -356,10 +388,17 @@ def load_definition(path: Path | None = None) -> ExactnessDefinition:
             renyi_orders=metrics.numbers("renyi_orders"),
             utilisation_tokens=metrics.counts("utilisation_tokens"),
         ),
+        bias=BiasSettings(
+            chunk=bias.count("chunk"),
+            head_share=bias.count("head_share"),
+            choice_share=bias.count("choice_share"),
+            eps=bias.number("eps"),
+            positions_per_byte=bias.count("positions_per_byte"),
+        ),
         vectors=tuple(sets),
     )
     if not definition.profiles:
         raise top.wrong("profiles", "at least one profile is needed")
-    for fields in (suite, parity, digits, metrics, top):
+    for fields in (suite, parity, digits, metrics, bias, top):
         fields.finish()
     return definition

@@ -231,6 +231,10 @@ class ExactnessPlan:
                 return folder
         return None
 
+    @staticmethod
+    def model_of(tokenizer: Tokenizer) -> None:
+        """None: this side needs no model."""
+
     # ------------------------------------------------------------------ partners
 
     def check_references(self, tokenizer: Tokenizer, references: Sequence[Tokenizer]) -> None:

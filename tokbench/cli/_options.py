@@ -1,0 +1,104 @@
+"""Options that several commands share, and the plan that they make together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from tokbench.suites.exactness.suite import ExactnessPlan
+
+__all__ = [
+    "DataOption",
+    "Format",
+    "LawsOption",
+    "Profile",
+    "ProfileOption",
+    "SeedOption",
+    "Segmenter",
+    "SuiteName",
+    "TokenizerOption",
+    "tokenizer_plan",
+]
+
+
+class Profile(StrEnum):
+    """How much of a suite runs."""
+
+    smoke = "smoke"
+    core = "core"
+    full = "full"
+
+
+class SuiteName(StrEnum):
+    """Suites that exist now."""
+
+    exactness = "exactness"
+
+
+class Format(StrEnum):
+    """Formats of a report."""
+
+    html = "html"
+    markdown = "markdown"
+    csv = "csv"
+    json = "json"
+
+
+class Segmenter(StrEnum):
+    """What counts as a word."""
+
+    whitespace = "whitespace"
+    uax29 = "uax29"
+    none = "none"
+
+
+TokenizerOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tokenizer", "-t", metavar="SPEC", help="backend:locator, for example hf:./tokenizer.json; repeat for more."
+    ),
+]
+ProfileOption = Annotated[Profile, typer.Option(help="How much runs: smoke (seconds), core, full (minutes).")]
+SeedOption = Annotated[int, typer.Option(help="Seed of everything that is drawn.")]
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", envvar="TOKBENCH_DATA", metavar="DIR", help="Folder with third-party expected ids (vectors/)."
+    ),
+]
+LawsOption = Annotated[
+    str | None, typer.Option("--laws", metavar="IDS", help="Only these laws, joined by commas; -ID leaves one out.")
+]
+
+
+def tokenizer_plan(
+    profile: str,
+    seed: int,
+    *,
+    laws: str | None = None,
+    texts: Sequence[Path] = (),
+    parallel: str | None = None,
+    segmenter: str = "whitespace",
+    data: Path | None = None,
+    references: Sequence[str] = (),
+    by_bytes: bool = False,
+) -> ExactnessPlan:
+    """The tokenizer side of the suite exactness with the settings of one command."""
+    from tokbench.suites.exactness.suite import ExactnessPlan
+
+    return ExactnessPlan.build(
+        profile=profile,
+        seed=seed,
+        laws=tuple(laws.split(",")) if laws else None,
+        texts=tuple(texts),
+        parallel=tuple(Path(part) for part in parallel.split(",")) if parallel else (),
+        segmenter=None if segmenter == "none" else segmenter,
+        data=data,
+        references=tuple(references),
+        by_bytes=by_bytes,
+    )
