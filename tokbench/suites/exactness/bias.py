@@ -80,9 +80,10 @@ def _base(way: str, cut: Cut) -> Sample:
     )  # fmt: skip
 
 
-def _failed(way: str, cut: Cut, error: TokbenchError) -> Sample:
+def _failed(way: str, cut: Cut, error: TokbenchError) -> list[Sample]:
     outcome: Outcome = "skipped" if isinstance(error, UnsupportedError) else "failed"
-    return replace(_base(way, cut), outcome=outcome, message=str(error))
+    base = replace(_base(way, cut), outcome=outcome, message=str(error))
+    return [replace(base, metric=f"{way}.{name}") for name in ("tv", "kl", "impossible_truth")]
 
 
 def cut_samples(readings: Readings, cuts: Sequence[Cut]) -> list[Sample]:
@@ -93,13 +94,13 @@ def cut_samples(readings: Readings, cuts: Sequence[Cut]) -> list[Sample]:
         try:
             exact = readings.canonical.next_byte_logprobs(prefix)
         except TokbenchError as error:
-            rows.append(_failed("bias", cut, error))
+            rows += _failed("bias", cut, error)
             continue
         for way, read in (("bias", naive_next), ("healing", healed_next)):
             try:
                 found = read(readings.canonical, prefix)
             except TokbenchError as error:
-                rows.append(_failed(way, cut, error))
+                rows += _failed(way, cut, error)
             else:
                 rows += _against(way, cut, exact.logprobs, found)
         context = readings.context.next_byte_logprobs(prefix)

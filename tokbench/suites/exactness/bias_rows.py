@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from tokbench.results import Metric, Sample
-from tokbench.stats import mcnemar_exact, ratio_interval
+from tokbench.stats import mcnemar_exact, ratio_interval, wilson
 from tokbench.suites.exactness.cuts import KINDS, LABELS
 
 __all__ = ["UNITS", "bias_metrics"]
@@ -32,6 +32,11 @@ UNITS = {
 
 _SHARES = frozenset({"bias.impossible_truth", "healing.impossible_truth", "lm_eval.empty", "lm_eval.changed"})
 
+_BOUNDED = _SHARES | {
+    "bias.tv", "healing.tv", "gap.context", "leak.canonical", "noncanonical.prefix", "noncanonical.text",
+}  # fmt: skip
+_SIGNED = frozenset({"lm_eval.error"})
+
 
 def _mean(metric: str, rows: Sequence[Sample], name: str) -> Metric:
     scored = [row for row in rows if row.score is not None]
@@ -47,13 +52,19 @@ def _mean(metric: str, rows: Sequence[Sample], name: str) -> Metric:
         return Metric(value=None, reason=reason, **common)  # type: ignore[arg-type]
     values = [float(row.score or 0.0) for row in scored]
     value = sum(values) / len(values)
+    clusters = len({row.cluster for row in scored})
     lo = hi = None
-    if len({row.cluster for row in scored}) > 1:
+    method = "clustered"
+    if metric in _SHARES and len(set(values)) == 1:
+        # no spread to estimate from: the texts are the independent trials
+        lo, hi = wilson(values[0] * clusters, clusters)
+        method = "wilson"
+    elif clusters > 1:
         lo, hi = ratio_interval(values, [1.0] * len(values), [row.cluster for row in scored])
-        if metric in _SHARES:
-            lo, hi = max(0.0, lo), min(1.0, hi)
+        lo = lo if metric in _SIGNED else max(0.0, lo)
+        hi = min(1.0, hi) if metric in _BOUNDED else hi
     k = sum(values) if metric in _SHARES else None
-    return Metric(value=value, k=k, lo=lo, hi=hi, method="clustered", **common)  # type: ignore[arg-type]
+    return Metric(value=value, k=k, lo=lo, hi=hi, method=method, **common)  # type: ignore[arg-type]
 
 
 def bias_metrics(samples: Iterable[Sample]) -> list[Metric]:
