@@ -18,6 +18,8 @@ from tokbench.errors import OptionError
 __all__ = ["Automaton", "compile_pattern"]
 
 _MOST_COPIES = 1000  # of a part under {m,n}: automata grow with it
+_MOST_STATES = 100_000  # of an automaton: copies of copies multiply
+_MOST_DEEP = 50  # groups in groups
 
 _SIMPLE = {"n": 10, "t": 9, "r": 13, "f": 12, "v": 11, "0": 0, "a": 7}
 _DIGIT = frozenset(range(0x30, 0x3A))
@@ -43,7 +45,7 @@ class Automaton:
         useful = _reaching(moves, skips, final)
         self._moves = [[move for move in own if move[2] in useful] for own in moves]
         self._skips = [[after for after in own if after in useful] for own in skips]
-        self.start: Hashable = self._closed({0} & useful)
+        self.start = self._closed({0} & useful)
         self._allowed = lru_cache(maxsize=4096)(self._find_allowed)
         self.step = lru_cache(maxsize=1 << 16)(self._step)
 
@@ -166,6 +168,7 @@ class _Parser:
         self.text = isinstance(pattern, str)
         self.builder = _Builder(text=self.text)
         self.at = 0
+        self.depth = 0
 
     def wrong(self, problem: str) -> OptionError:
         return OptionError("regular expression", self.given, f"{problem} (at character {self.at})")
@@ -183,7 +186,10 @@ class _Parser:
         final = self.alternatives(start)
         if self.at < len(self.source):
             raise self.wrong("no closing parenthesis without an opening one")
-        return Automaton(self.builder.moves, self.builder.skips, final)
+        found = Automaton(self.builder.moves, self.builder.skips, final)
+        if not found.start:
+            raise OptionError("regular expression", self.given, "one that some text matches")
+        return found
 
     def alternatives(self, start: int) -> int:
         end = self.builder.state()
@@ -257,6 +263,8 @@ class _Parser:
     def atom(self, start: int) -> int:
         sign = self.take()
         end = self.builder.state()
+        if len(self.builder.moves) > _MOST_STATES:
+            raise self.wrong(f"a smaller expression: its automaton has more than {_MOST_STATES} states")
         if sign == "(":
             self.group(start, end)
         elif sign == "[":
@@ -276,11 +284,15 @@ class _Parser:
             if not self.source.startswith("?:", self.at):
                 raise self.wrong("( or (?: as the beginning of a group")
             self.at += 2
+        self.depth += 1
+        if self.depth > _MOST_DEEP:
+            raise self.wrong(f"at most {_MOST_DEEP} groups inside each other")
         entry = self.builder.state()
         self.builder.skips[start].append(entry)
         self.builder.skips[self.alternatives(entry)].append(end)
         if self.take() != ")":
             raise self.wrong("a closing parenthesis")
+        self.depth -= 1
 
     def escaped(self) -> list[Range]:
         sign = self.take()

@@ -74,7 +74,7 @@ class Scorer:
             return self._checked(self._by_distributions(data, given, end=end, observe=seen))
         if not per_byte:
             return self.shared([data], given, end=end)[0]
-        scored, positions, forwards = score_text(self._core, self._prefix + given + data, observe=seen)
+        scored, positions, forwards = score_text(self._core, self._prefix + given + data, ends=end, observe=seen)
         return self._checked(self._of_weights(scored, data, given, end=end, per_byte=True, cost=(positions, forwards)))
 
     def shared(self, texts: Sequence[bytes], given: bytes, *, end: bool) -> list[ByteScore]:
@@ -183,9 +183,11 @@ class Scorer:
         if first[2] == -math.inf:
             self._refuse(self._prefix + given)
         points, lows, highs = [], [], []
+        doubt = _doubt(cover)
         for symbol in (*data, END) if end else data:
             self._settle(cover, symbol)
             point, low, high = self._step(cover, symbol)
+            doubt = max(doubt, _doubt(cover))
             points.append(point)
             lows.append(low)
             highs.append(high)
@@ -200,11 +202,12 @@ class Scorer:
             lower, upper = last[1] - first[2], last[2] - first[1]
         if value == -math.inf:
             self._refuse(self._prefix + given + data, only_uncoverable=True)
-        missing = cover.log_missing()
+        if doubt:  # what was found of an undecided text proves nothing
+            lower, upper = -math.inf, 0.0
         return ByteScore(
             value=value, lower=min(lower, value), upper=max(upper, value), per_byte=np.array(points), data=data,
-            ended=end, positions=cover.positions, forwards=cover.forwards, undecided=0.0,
-            exact=self._exact(upper - lower) and missing == -math.inf, reading=self._core.reading,
+            ended=end, positions=cover.positions, forwards=cover.forwards, undecided=doubt,
+            exact=self._exact(upper - lower) and cover.log_missing() == -math.inf, reading=self._core.reading,
             renormalise=self._renormalise,
         )  # fmt: skip
 
@@ -262,6 +265,14 @@ def _steps(weights: Floats) -> Floats:
 def _middle(low: float, high: float) -> float:
     """Middle of an interval of probabilities, as a logarithm."""
     return log_add(low, high) - math.log(2) if high > -math.inf else -math.inf
+
+
+def _doubt(cover: Cover) -> float:
+    """Share of what is known that is behind contexts for which no text was found."""
+    if not cover.has_undecided():
+        return 0.0
+    known, decided = log_sum(cover.log_symbols()), log_sum(cover.log_symbols(decided=True))
+    return -math.expm1(decided - known) if decided > -math.inf else 1.0
 
 
 def _weight(cover: Cover) -> tuple[float, float, float]:

@@ -31,11 +31,15 @@ class Gate:
 
     Args:
         tokenizer: The tokenizer; None lets everything through.
+
+    Attributes:
+        closed: Whether there is any text that it does not let through.
     """
 
     def __init__(self, tokenizer: Tokenizer | None) -> None:
         lossless = tokenizer is None or tokenizer.info.capability.round_trip == "lossless"
         self._tokenizer = None if lossless else tokenizer
+        self.closed = not lossless
         self._prefix = tokenizer.info.prefix if tokenizer is not None else b""
 
     def check(self, before: bytes | bytearray, added: bytes) -> None:

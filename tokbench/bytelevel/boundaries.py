@@ -69,7 +69,7 @@ def recognised(pattern: str) -> bool:
     return pattern in _KNOWN
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 13)
 def _class(character: str) -> str:
     if character in _LITERAL:
         return character
@@ -139,7 +139,7 @@ class Splitter:
     def __init__(self, pattern: str | None) -> None:
         self.splits = pattern is not None
         self._compiled = regex.compile(pattern or r"[\s\S]+")
-        self.alternatives = lru_cache(maxsize=1 << 14)(self._find)
+        self.alternatives = lru_cache(maxsize=1 << 12)(self._find)
 
     def boundaries(self, shape: str) -> tuple[int, ...]:
         """Ends of the pre-tokens of a complete text of this shape, in characters."""

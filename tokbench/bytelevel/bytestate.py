@@ -109,14 +109,16 @@ class ByteState:
         data = as_bytes(data)
         if data:
             self._weigh_prefix()
-            if not self.model.normalised:
+            if self._gate.closed and not self.model.normalised:
                 self._gate.check(self._cover.data[len(self.model.prefix) :], data)
             self._cover.push(data)
             self._known = None
         return self
 
     def fork(self) -> ByteState:
-        """An independent copy; what was computed is shared."""
+        """An independent copy; what was computed is shared, so whatever an answer here needs is computed now."""
+        if self._cover.core.rule is not None and self._known is None:
+            self._settle()
         twin = ByteState(self.model, self._cover.fork(), self._gate)
         twin._base, twin._known = self._base, self._known
         return twin

@@ -37,6 +37,9 @@ def log_shares(low: Floats, high: Floats) -> tuple[Floats, Floats]:
     return np.array(lower), np.minimum(0.0, np.array(upper))
 
 
+_WRITTEN = {9: r"'\t'", 10: r"'\n'", 13: r"'\r'"}
+
+
 @dataclass(frozen=True, slots=True)
 class Symbol:
     """One symbol of a distribution.
@@ -55,10 +58,12 @@ class Symbol:
 
     @property
     def name(self) -> str:
-        """The symbol for a person: a printable character in quotes, a byte as ``0xNN``, ``END`` or ``OTHER``."""
+        """For a person: a printable character in quotes, a byte as ``0xNN``, ``END`` or ``OTHER``."""
         if self.symbol in {END, OTHER}:
             return "END" if self.symbol == END else "OTHER"
-        return repr(chr(self.symbol)) if self.symbol < 0x7F else f"0x{self.symbol:02X}"  # noqa: PLR2004, ASCII
+        if self.symbol in _WRITTEN:
+            return _WRITTEN[self.symbol]
+        return repr(chr(self.symbol)) if 0x20 <= self.symbol < 0x7F else f"0x{self.symbol:02X}"  # noqa: PLR2004, ASCII
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

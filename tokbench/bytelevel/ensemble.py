@@ -22,7 +22,7 @@ from tokbench.bytelevel.model import ByteModel
 from tokbench.bytelevel.readings import END, OTHER
 from tokbench.bytelevel.session import Floats, log_sum
 from tokbench.bytelevel.state import Cover
-from tokbench.errors import DeadEndError, LossyTextError, OptionError
+from tokbench.errors import CertificateError, DeadEndError, LossyTextError, OptionError, UncoverableTextError
 
 __all__ = ["Ensemble", "EnsembleDistribution", "EnsembleScore", "EnsembleState", "Join"]
 
@@ -32,6 +32,8 @@ Join: TypeAlias = Literal["mean", "product", "mixture"]
 of the joint distributions."""
 
 _SYMBOLS = OTHER  # 256 bytes and the end
+
+_NOTHING = np.full(_SYMBOLS, -np.inf)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -98,10 +100,10 @@ class EnsembleState:
     Args:
         ensemble: The ensemble.
         members: The state of each member.
-        log_shares: Logarithm of Q_i(x) of each member, for ``mixture``.
+        log_shares: Logarithm of Q_i(x) of each member, for ``mixture``, and its proved bounds; shape ``(3, n)``.
     """
 
-    def __init__(self, ensemble: Ensemble, members: list[ByteState], log_shares: list[float]) -> None:
+    def __init__(self, ensemble: Ensemble, members: list[ByteState], log_shares: Floats) -> None:
         self.model = ensemble
         self.members = members
         self._log_shares = log_shares
@@ -137,14 +139,14 @@ class EnsembleState:
         else:
             for byte in data:
                 for index, member in enumerate(self.members):
-                    self._log_shares[index] += float(_normalised(member)[0][byte])
+                    self._log_shares[:, index] += self._member(index).bounds[:, byte]
                     member.push(bytes([byte]))
         self._known = None
         return self
 
     def fork(self) -> EnsembleState:
         """An independent copy; what was computed is shared."""
-        return EnsembleState(self.model, [member.fork() for member in self.members], list(self._log_shares))
+        return EnsembleState(self.model, [member.fork() for member in self.members], self._log_shares.copy())
 
     def covers(self) -> tuple[Cover, ...]:
         """The contexts of every member, the one of the largest weight first, for drawing."""
@@ -160,6 +162,7 @@ class EnsembleState:
         """The joined distribution of the next symbol.
 
         Raises:
+            CertificateError: If that is so of what was computed, and not proved.
             DeadEndError: If the members together allow nothing.
             OptionError: If a member of negative weight gives a symbol probability 0 that the others allow.
         """
@@ -167,25 +170,39 @@ class EnsembleState:
             self._known = self._joined()
         return self._known
 
+    def _member(self, index: int) -> _Normalised:
+        """A member's distribution; nothing for one without weight that gives the text no probability."""
+        silent = not self.model.weights[index] or np.isneginf(self._log_shares[2, index])
+        try:
+            return _normalised(self.members[index])
+        except (DeadEndError, UncoverableTextError):
+            if silent:
+                return _Normalised(np.stack([_NOTHING] * 3), 0.0, exact=True)
+            raise
+
     def _joined(self) -> EnsembleDistribution:
-        found = [_normalised(member) for member in self.members]
-        logs, lowers, uppers = (np.stack([entry[index] for entry in found]) for index in range(3))
+        found = [self._member(index) for index in range(len(self.members))]
+        logs, lowers, uppers = (np.stack([entry.bounds[index] for entry in found]) for index in range(3))
         weights = self.model.weights
-        if self.model.join == "mixture":
-            shares = np.array([math.log(weight) if weight else -math.inf for weight in weights]) + self._log_shares
+        exact = all(entry.exact for entry in found)
+        if self.model.join == "product":
+            point, lower, upper = _product(self, logs, lowers, uppers, weights)
+        else:
+            with np.errstate(divide="ignore"):
+                shares, least, most = np.log(np.array(weights)) + self._log_shares
             total = log_sum(shares)
             if total == -math.inf:
                 raise DeadEndError(self.data, "no member gives these bytes any probability")
             weights = tuple(np.exp(shares - total).tolist())
-        if self.model.join == "product":
-            point, lower, upper = _product(self.data, logs, lowers, uppers, weights)
-        else:
-            point, lower, upper = (_mean(values, weights) for values in (logs, lowers, uppers))
-        exact = all(member.next_byte_logprobs().exact for member in self.members)
+            exact = exact and np.array_equal(least, most)
+            point = lower = upper = _mean(logs, shares)
+            if not exact:
+                lower = _mean_bound(lowers, least, most, upper=False)
+                upper = _mean_bound(uppers, least, most, upper=True)
         return EnsembleDistribution(
             logprobs=_with_other(point), lower=_with_other(point if exact else np.minimum(lower, point)),
             upper=_with_other(point if exact else np.maximum(upper, point)),
-            dropped=tuple(entry[3] for entry in found), weights=tuple(weights), positions=self.positions,
+            dropped=tuple(entry.dropped for entry in found), weights=tuple(weights), positions=self.positions,
             forwards=self.forwards, exact=exact,
         )  # fmt: skip
 
@@ -194,8 +211,16 @@ def _with_other(logs: Floats) -> Floats:
     return np.append(logs, -np.inf)
 
 
-def _normalised(state: ByteState) -> tuple[Floats, Floats, Floats, float]:
-    """A member's distribution over bytes and end: logarithms, both bounds, and the share that was dropped."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Normalised:
+    """A member's distribution over bytes and end: logarithms and both bounds, ``(3, 257)``, and what was dropped."""
+
+    bounds: Floats
+    dropped: float
+    exact: bool
+
+
+def _normalised(state: ByteState) -> _Normalised:
     found = state.next_byte_logprobs()
     point, low, high = found.logprobs[:_SYMBOLS], found.lower[:_SYMBOLS], found.upper[:_SYMBOLS]
     total = log_sum(point)
@@ -203,21 +228,32 @@ def _normalised(state: ByteState) -> tuple[Floats, Floats, Floats, float]:
         raise DeadEndError(state.data, "a member leaves no byte and no end")
     dropped = max(0.0, 1 - math.exp(total))
     if found.exact:
-        return point - total, point - total, point - total, dropped
-    lower, upper = log_shares(low, high)
-    return point - total, lower, upper, dropped
+        return _Normalised(np.stack([point - total] * 3), dropped, exact=True)
+    return _Normalised(np.stack([point - total, *log_shares(low, high)]), dropped, exact=False)
 
 
-def _mean(logs: Floats, weights: Sequence[float]) -> Floats:
-    joined = np.full(_SYMBOLS, -np.inf)
-    for row, weight in zip(logs, weights, strict=True):
-        if weight:
-            joined = np.logaddexp(joined, row + math.log(weight))
-    return joined
+def _mean(logs: Floats, shares: Floats) -> Floats:
+    """Mean of rows, ``(n, 257)``, weighted by shares, ``(n,)`` or one for each symbol; all logarithms."""
+    shares = shares if shares.ndim > 1 else shares[:, None]
+    with np.errstate(invalid="ignore"):
+        total = np.logaddexp.reduce(shares, axis=0)
+        return np.asarray(np.logaddexp.reduce(np.where(np.isneginf(shares), -np.inf, logs + shares), axis=0) - total)
+
+
+def _mean_bound(logs: Floats, least: Floats, most: Floats, *, upper: bool) -> Floats:
+    """Least or largest mean of each symbol that shares between two bounds allow.
+
+    A mean is least where the members of the smallest values have their largest share and the others their least,
+    for some number of members; all numbers are tried. The largest mean is the other way round.
+    """
+    order = -logs if upper else logs
+    rank = order.argsort(axis=0, kind="stable").argsort(axis=0, kind="stable")
+    tried = [_mean(logs, np.where(rank < size, most[:, None], least[:, None])) for size in range(1, len(logs) + 1)]
+    return np.minimum(0.0, np.fmax.reduce(tried)) if upper else np.asarray(np.fmin.reduce(tried))
 
 
 def _product(
-    data: bytes, logs: Floats, lowers: Floats, uppers: Floats, weights: Sequence[float]
+    state: EnsembleState, logs: Floats, lowers: Floats, uppers: Floats, weights: Sequence[float]
 ) -> tuple[Floats, Floats, Floats]:
     """Weighted product: its logarithms divided by their sum, and bounds; 0 to the power of 0 is 1."""
     used = [index for index, weight in enumerate(weights) if weight]
@@ -234,7 +270,12 @@ def _product(
     point[vetoed] = -np.inf
     total = log_sum(point)
     if total == -math.inf:
-        raise DeadEndError(data, "the members together allow nothing: each symbol has probability 0 in one of them")
+        proved = np.isneginf(uppers[[index for index in used if weights[index] > 0]]).any(axis=0)
+        if not proved.all():
+            raise CertificateError(1.0, max(member.eps for member in state.model.members), state.positions)
+        raise DeadEndError(
+            state.data, "the members together allow nothing: each symbol has probability 0 in one of them"
+        )
     if np.array_equal(lowers, uppers):
         return point - total, point - total, point - total
     low = _powers([(lowers if weights[index] > 0 else uppers)[index] for index in range(len(weights))], weights, used)
@@ -324,7 +365,7 @@ class Ensemble:
 
     def start(self) -> EnsembleState:
         """The state of the empty text."""
-        return EnsembleState(self, [member.start() for member in self.members], [0.0] * len(self.members))
+        return EnsembleState(self, [member.start() for member in self.members], np.zeros((3, len(self.members))))
 
     def next_byte_logprobs(self, prefix: str | bytes) -> EnsembleDistribution:
         """The joined distribution after ``prefix``."""
@@ -334,8 +375,11 @@ class Ensemble:
         """Sum of the logarithms of the joined conditionals over a text."""
         data = as_bytes(text)
         state = self.start().push(given)
-        rows = []
+        rows: list[tuple[float, float, float]] = []
         for symbol in (*data, END) if end else data:
+            if rows and rows[-1][2] == -math.inf:  # impossible, and so is whatever follows
+                rows.append(rows[-1])
+                continue
             found = state.next_byte_logprobs()
             rows.append((float(found.logprobs[symbol]), float(found.lower[symbol]), float(found.upper[symbol])))
             if symbol != END:

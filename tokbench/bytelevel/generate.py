@@ -41,7 +41,7 @@ FinishReason = Literal["end", "stop", "length", "dead_end"]
 """Why an output ends: the end symbol, a stop string, ``max_bytes``, or because no next byte is allowed."""
 
 _GUESS = 32  # bytes that are guessed at most
-_WORTH = 0.25  # share of what is known at a guessed byte below which guessing stops: a token probably ends there
+_WORTH = 0.1  # share of what is known at a guessed byte below which guessing stops: a token very probably ends there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +243,11 @@ class _Run:
         """Draw one symbol."""
         cover = self.state.covers()[0]
         if self.lazy and cover.lost == -math.inf:
-            symbol, log = self._draw_lazily(cover)
+            try:
+                symbol, log = self._draw_lazily(cover)
+            except DeadEndError:
+                self.reason = "dead_end"
+                return
         else:
             try:
                 found = self.state.logprobs()

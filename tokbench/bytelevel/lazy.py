@@ -16,6 +16,7 @@ import numpy as np
 from tokbench.bytelevel.readings import END, OTHER, SYMBOLS
 from tokbench.bytelevel.session import Floats, log_sum
 from tokbench.bytelevel.state import Cover
+from tokbench.errors import DeadEndError
 
 __all__ = ["draw_lazily"]
 
@@ -30,6 +31,7 @@ def draw_lazily(cover: Cover, fraction: Callable[[int], float]) -> int:
         fraction: A number in [0, 1) for each attempt.
 
     Raises:
+        DeadEndError: If neither a byte nor the end has any probability.
         RuntimeError: If thousands of draws land on mass that no byte gets.
     """
     assert cover.lost == -math.inf, "a draw is exact only while nothing was given up"
@@ -37,9 +39,13 @@ def draw_lazily(cover: Cover, fraction: Callable[[int], float]) -> int:
         symbols = cover.log_symbols()
         known, missing = log_sum(symbols), cover.log_pending()
         scale = float(np.logaddexp(known, missing))
-        if scale == -math.inf:
-            break
         rest = fraction(attempt)
+        if missing == -math.inf:  # all is known: nothing but the mass of bytes and the end is drawn from
+            of_bytes = log_sum(symbols[:OTHER])
+            if of_bytes == -math.inf:
+                raise DeadEndError(bytes(cover.data), "neither a byte nor the end has any probability")
+            found = _within(symbols[:OTHER] - of_bytes, rest)
+            return int(symbols[:OTHER].argmax()) if found is None else found
         share = math.exp(known - scale)
         symbol = _within(symbols - scale, rest) if rest < share else _descend(cover, rest - share, scale)
         if symbol is not None and symbol != OTHER:
@@ -50,7 +56,7 @@ def draw_lazily(cover: Cover, fraction: Callable[[int], float]) -> int:
 def _within(logs: Floats, rest: float) -> int | None:
     cumulated = np.cumsum(np.exp(logs))
     index = int(np.searchsorted(cumulated, rest, "right"))
-    return index if index < SYMBOLS else None
+    return index if index < len(logs) else None
 
 
 def _descend(cover: Cover, rest: float, scale: float) -> int | None:

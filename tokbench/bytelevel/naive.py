@@ -108,6 +108,9 @@ def _first_bytes(model: ByteModel, row: NDArray[np.floating], known: bytes = b""
 def naive_next(model: ByteModel, prefix: str | bytes) -> Floats:
     """Encode the prompt, look at the next token: sums of the token distribution by first byte.
 
+    In front of an empty prompt nothing is inserted, and in front of what follows it something may be (the space of
+    sentencepiece): there the next token is one that begins with the inserted bytes, as in :func:`healed_next`.
+
     Args:
         model: A byte model; its reading does not matter.
         prefix: The prompt.
@@ -119,8 +122,9 @@ def naive_next(model: ByteModel, prefix: str | bytes) -> Floats:
         UnsupportedError: If the prompt ends inside a character and the tokenizer takes text only.
     """
     ids = encoded(model, prefix)
-    rows = _Chain(model).read(ids)
-    return _first_bytes(model, rows[-1], b"" if ids else model.prefix)
+    if not ids and model.prefix:
+        return _grown(model, ids, model.prefix, prefix)
+    return _first_bytes(model, _Chain(model).read(ids)[-1])
 
 
 def healed_next(model: ByteModel, prefix: str | bytes, k: int = 1) -> Floats:
@@ -141,7 +145,11 @@ def healed_next(model: ByteModel, prefix: str | bytes, k: int = 1) -> Floats:
     k = min(k, len(ids))
     if k == 0:
         return naive_next(model, prefix)
-    kept, dropped = ids[:-k], b"".join(tokenizer.token_bytes(token) for token in ids[-k:])
+    return _grown(model, ids[:-k], b"".join(tokenizer.token_bytes(token) for token in ids[-k:]), prefix)
+
+
+def _grown(model: ByteModel, kept: Sequence[int], dropped: bytes, prompt: str | bytes) -> Floats:
+    """What follows where one token behind ``kept`` begins with ``dropped``, or is it."""
     chain = _Chain(model)
     row = chain.read(kept)[-1]
     found = _first_bytes(model, row, dropped)
@@ -154,9 +162,9 @@ def healed_next(model: ByteModel, prefix: str | bytes, k: int = 1) -> Floats:
             found = np.logaddexp(found, weight + _first_bytes(model, rows[0]))
     total = log_sum(found)
     if total == -math.inf:
-        raise DeadEndError(as_bytes(prefix), f"no token begins with the dropped {dropped!r}")
-    healed: Floats = found - total
-    return healed
+        raise DeadEndError(as_bytes(prompt), f"no token begins with the dropped {dropped!r}")
+    grown: Floats = found - total
+    return grown
 
 
 def token_logprob(model: ByteModel, ids: Sequence[int], *, given: Sequence[int] = ()) -> TokenScore:

@@ -73,12 +73,15 @@ class _Tree:
             while queue and len(chunk) < CHUNK:
                 _, _, node = heapq.heappop(queue)
                 grown = self.core.grow(node, text.data)
+                if not (self.symbols or self._reaches(grown, text)):
+                    continue
                 self.grown[id(node)] = [(text, grown)]
                 chunk.append(node)
                 for kid in grown.kids:
                     heapq.heappush(queue, (kid.offset, next(serial), kid))
             self._run(chunk)
-            observe(chunk[-1].offset)
+            if chunk:
+                observe(chunk[-1].offset)
 
     def share(self, texts: list[_Text]) -> None:
         """The contexts that matter to an offset that is asked for, common to several texts where these begin alike."""
@@ -109,6 +112,12 @@ class _Tree:
             if grown.kids or self._says(grown, text):
                 useful.add(id(grown.node))
         return [grown for grown in found if id(grown.node) in useful]
+
+    def _reaches(self, grown: Grown, text: _Text) -> bool:
+        """Whether a context covers any more of the text than its own tokens do: else its row says nothing of it."""
+        if grown.node.offset == len(text.data):
+            return text.ends
+        return bool(grown.path) and self._present(grown, 1)
 
     def _says(self, grown: Grown, text: _Text) -> bool:
         """Whether a context itself covers the text up to an offset that is asked for."""
@@ -177,13 +186,19 @@ def _text(data: bytes, wanted: frozenset[int] | None, *, ends: bool, symbols: bo
 
 
 def score_text(
-    core: Core, data: bytes, *, symbols: bool = False, observe: Callable[[int], None] = lambda _: None
+    core: Core,
+    data: bytes,
+    *,
+    ends: bool = True,
+    symbols: bool = False,
+    observe: Callable[[int], None] = lambda _: None,
 ) -> tuple[Scored, int, int]:
     """Weights of one known text at every offset.
 
     Args:
         core: Model, vocabulary, judge and reading; not the reading ALL.
         data: The text, an inserted prefix included.
+        ends: Whether the weight of the end is asked for.
         symbols: Whether the weights of all symbols at every offset are asked for.
         observe: Called with the number of bytes that are done.
 
@@ -191,7 +206,7 @@ def score_text(
         What was found, the number of positions computed, and the number of calls of the model.
     """
     assert core.rule is not None, "the contexts of a text are known beforehand only where there is a judge"
-    text = _text(data, None, ends=True, symbols=symbols)
+    text = _text(data, None, ends=ends, symbols=symbols)
     tree = _Tree(core, symbols=symbols)
     tree.stream(text, observe)
     return _scored(text, symbols=symbols), tree.positions, tree.forwards

@@ -22,7 +22,7 @@ from tokbench.tokenizers.vocabulary import ByteVocabulary
 __all__ = ["PairTable"]
 
 _NEVER = np.iinfo(np.int32).max
-_CACHED_BYTES, _CACHED_ROWS = 12 << 20, 1 << 14  # for the answers of the left tokens that were asked for last
+_CACHED_BYTES, _CACHED_ROWS = 4 << 20, 1 << 13  # for the answers of the left tokens that were asked for last
 _BYTES = tuple(bytes([byte]) for byte in range(256))
 _NO_PAIRS = np.zeros(0, np.int32)
 

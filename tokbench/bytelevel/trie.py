@@ -10,7 +10,7 @@ from tokbench.tokenizers.vocabulary import ByteVocabulary
 __all__ = ["Branch", "Trie"]
 
 _BYTES = tuple(np.uint8(value) for value in range(256))  # another type of number would convert the row first
-_KEPT = 40_000  # branches remembered before the memory of them starts anew; about 15 MB
+_KEPT = 16_000  # branches remembered before the memory of them starts anew; about 8 MB
 
 
 class Branch:
