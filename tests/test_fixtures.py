@@ -30,6 +30,7 @@ TOKENIZERS = (
     "tiny-unigram.json",
     "tiny-wordpiece.json",
 )
+MODELS = ("ngram-tiny.ngram", "ngram-tiny-sp.ngram")
 GPT2 = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"""
 SPECIALS = {"<|endoftext|>": 1000, "<|pad|>": 1001}
 ADDED = "⟦note⟧"
@@ -112,10 +113,21 @@ def test_a_check_passes_on_what_is_there_and_names_a_file_that_differs(
     assert checked.stdout.count("differs") == 1
 
 
+def test_the_models_are_what_their_script_counts(tmp_path: Path) -> None:
+    assert _make("make_ngram.py", "--check").returncode == 0
+    assert _make("make_ngram.py", "--out", str(tmp_path)).returncode == 0
+    # the model of the other tokenizer is another model
+    (tmp_path / MODELS[0]).write_bytes((tmp_path / MODELS[1]).read_bytes())
+    checked = _make("make_ngram.py", "--check", "--out", str(tmp_path))
+    assert checked.returncode == 1
+    assert f"{MODELS[0]}: differs" in checked.stdout
+    assert f"{MODELS[1]}: as made" in checked.stdout
+
+
 def test_the_card_lists_every_made_file_with_its_size_and_digest() -> None:
     card = (FIXTURES / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([^`]+)` \| ([\d,]+) \| `([0-9a-f]{64})` \|$", card, flags=re.MULTILINE)
-    assert {name for name, _, _ in rows} == {*TOKENIZERS, "corpus.txt", "written.txt", "frames.toml"}
+    assert {name for name, _, _ in rows} == {*TOKENIZERS, *MODELS, "corpus.txt", "written.txt", "frames.toml"}
     for name, size, digest in rows:
         data = (FIXTURES / name).read_bytes()
         assert (len(data), hashlib.sha256(data).hexdigest()) == (int(size.replace(",", "")), digest), name

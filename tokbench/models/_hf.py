@@ -163,16 +163,11 @@ class HfModel:
     def _compact(self) -> None:
         """Take dead slots out of the cache; where its inside is not as known, compute the live ones anew."""
         kept = self._slots.compact()
-        layers = getattr(self._cache, "layers", None)
-        tensors: list[tuple[Any, Any]] = [
-            (getattr(layer, "keys", None), getattr(layer, "values", None)) for layer in layers or ()
-        ]
         index = torch.from_numpy(kept).to(self._device)
-        if tensors and all(
-            isinstance(tensor, torch.Tensor) and tensor.dim() == 4 for pair in tensors for tensor in pair  # noqa: PLR2004, batch, heads, slots, width
-        ):  # fmt: skip
-            for layer, (keys, values) in zip(self._cache.layers, tensors, strict=True):
-                layer.keys, layer.values = keys.index_select(2, index), values.index_select(2, index)
+        parts = _parts(self._cache)
+        if parts is not None:
+            for layer in parts:
+                layer.keys, layer.values = layer.keys.index_select(2, index), layer.values.index_select(2, index)
             if self._cache.get_seq_length() == len(kept):
                 return
         self._cache = DynamicCache()
@@ -254,6 +249,14 @@ class HfModel:
             if not np.all(np.abs(found - wanted) <= bound * np.maximum(1.0, np.abs(wanted))):
                 return False
         return True
+
+
+def _parts(cache: Any) -> list[Any] | None:  # noqa: ANN401, what a cache is inside is its own affair
+    """The layers of a cache, if its inside is as known: tensors of batch, heads, slots and width."""
+    layers = list(getattr(cache, "layers", None) or ())
+    tensors = [getattr(layer, name, None) for layer in layers for name in ("keys", "values")]
+    known = all(isinstance(tensor, torch.Tensor) and tensor.dim() == 4 for tensor in tensors)  # noqa: PLR2004, as said
+    return layers if tensors and known else None
 
 
 def _is_chain(attends: NDArray[np.bool_], before: int) -> bool:
