@@ -17,6 +17,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from tokbench._resources import resource
 
 ROWS: list[tuple[str, float, float, float]] = []
+BYTES: list[tuple[str, str, str, str, str]] = []
+"""Rows of the table of the byte-token core: way, error against brute force, bytes/s, positions and forwards a byte."""
 Ratio = Callable[..., float]
 
 
@@ -80,6 +82,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for name, value, bar, ours in ROWS:
             mark = "ok  " if value <= bar else "OVER"
             terminalreporter.write_line(f"{mark} {value:8.3f}  bar {bar:<7g} ours {ours:9.4f} s  {name}")
+    if BYTES:
+        terminalreporter.section("bytes from tokens (one thread)")
+        head = ("way", "error (TV)", "bytes/s", "positions/byte", "forwards/byte")
+        widths = [max(len(row[index]) for row in (head, *BYTES)) for index in range(len(head))]
+        for row in (head, *BYTES):
+            cells = [
+                row[0].ljust(widths[0]),
+                *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
+            ]
+            terminalreporter.write_line("  ".join(cells))
+
+
+@pytest.fixture(scope="session")
+def table() -> list[tuple[str, str, str, str, str]]:
+    """Where a benchmark of the byte-token core leaves a row for the table at the end."""
+    return BYTES
 
 
 @pytest.fixture(autouse=True)

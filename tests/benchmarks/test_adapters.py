@@ -18,8 +18,8 @@ Encode = Callable[[list[str]], object]
 def own_tiktoken(path: str) -> Encode:
     import tiktoken
 
-    from tokbench.tokenizers.patterns import PATTERNS
     from tokbench.tokenizers._tiktoken import _parse_ranks
+    from tokbench.tokenizers.patterns import PATTERNS
 
     ranks = _parse_ranks(Path(path).read_bytes(), path)
     encoding = tiktoken.Encoding("own", pat_str=PATTERNS["gpt2"], mergeable_ranks=ranks, special_tokens={})

@@ -151,6 +151,8 @@ def test_a_byte_model_is_loaded_by_specs() -> None:
     own = load_byte_model("ngram:tiny", reading="all", eps=0.01)
     assert own.tokenizer is not None
     assert (own.reading, own.eps, own.tokenizer.info.spec) == ("all", 0.01, "hf:@tiny.json")
+    with pytest.raises(OptionError, match=r"vocabulary of hf:@tiny\.json"):
+        load_byte_model("ngram:tiny", "bytes")
     given = load_byte_model("scripted:hash", "hf:@tiny.json", seed=2)
     assert given.logprob("x").exact
     assert ByteModel.load("ngram:tiny").logprob("The").value == ByteModel.load("ngram:tiny").logprob("The").value

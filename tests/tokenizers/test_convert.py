@@ -13,9 +13,9 @@ from tokbench.errors import TokenizerFileError
 from tokbench.laws.strategies import EXAMPLES, texts
 from tokbench.tokenizers import Tokenizer, load_tokenizer
 from tokbench.tokenizers import reference as twin
-from tokbench.tokenizers.patterns import PATTERNS
 from tokbench.tokenizers._sentencepiece import SentencePieceTokenizer
 from tokbench.tokenizers.convert import merges_to_ranks, ranks_to_hf, ranks_to_merges, sp_bpe_to_hf
+from tokbench.tokenizers.patterns import PATTERNS
 
 BYTES = {bytes([value]): value for value in range(256)}
 
