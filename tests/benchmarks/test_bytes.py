@@ -212,7 +212,8 @@ def test_table(tokenizer: Tokenizer, model: HfModel, small: tuple[Tokenizer, HfM
     def row(way: str, error: str, read: Callable[[], object], positions: float, forwards: float, volume: int) -> None:
         read()
         best = min(_time(read) for _ in range(3))
-        table.append((way, error, f"{volume / best:,.0f}", f"{positions / volume:.3f}", f"{forwards / volume:.3f}"))
+        costs = ["" if math.isnan(cost) else f"{cost / volume:.3f}" for cost in (positions, forwards)]
+        table.append((way, error, f"{volume / best:,.0f}", costs[0], costs[1]))
 
     for reading in ("canonical", "canonical_context"):
         byte_model = ByteModel(model, tokenizer, reading=reading)

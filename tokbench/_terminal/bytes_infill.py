@@ -43,7 +43,7 @@ class InfillView:
     @classmethod
     def of(
         cls, model: ByteModel, data: bytes, first: int, last: int, *, layout: str, family: str | None,
-        rows: Sequence[str], max_bytes: int, stop: Sequence[str], k: int,
+        rows: Sequence[str], max_bytes: int, stop: Sequence[bytes], k: int,
     ) -> InfillView:  # fmt: skip
         """Fill in the bytes ``first .. last - 1``."""
         if model.tokenizer is None:
@@ -59,8 +59,8 @@ class InfillView:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
         table.add_column("row", no_wrap=True, style="bold")
         table.add_column("filled in", overflow="fold")
-        table.add_column("as it was")
-        for head in ("bits of what was there", "calls", "positions"):
+        table.add_column("as it was", no_wrap=True)
+        for head in ("bits", "calls", "positions"):
             table.add_column(head, justify="right")
         for entry in self.found:
             match = "" if entry.exact_match is None else "yes" if entry.exact_match else "no"
@@ -73,7 +73,8 @@ class InfillView:
             )
             table.add_row(entry.row, readable(entry.output), match, bits, str(entry.forwards), str(entry.positions))
         head = f"layout {self.layout} · behind {shown_prompt(self.prefix)} · there was {shown_prompt(self.gold)}"
-        return Group(about(self.model), Text(head, style="dim"), "", table)
+        note = Text("bits: of what was there, given the text in front, read in this way", style="dim")
+        return Group(about(self.model), Text(head, style="dim"), "", table, "", note)
 
     def as_json(self) -> dict[str, object]:
         """For a program."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from rich import box
 from rich.bar import Bar
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -19,22 +19,35 @@ from tokbench.bytelevel.distribution import Symbol
 from tokbench.bytelevel.naive import naive_next
 from tokbench.errors import UnsupportedError
 
-__all__ = ["NextView", "about", "bars", "noise", "percent", "shown_prompt"]
+__all__ = ["Bars", "NextView", "about", "bounds", "noise", "percent", "shown_prompt"]
 
 Floats = NDArray[np.float64]
 
 _BARS = (24, 24, 24, 15, 10)
-"""Width of a bar by the number of columns, so that a terminal of 100 columns holds them."""
+"""Width of a bar at most, by the number of columns."""
+
+_LEAST_BAR = 8  # a narrower one shows nothing
+_NUMBER = 8  # width of a probability
+_UNBOUNDED = 10_000
 
 _COLOURS = ("green", "red", "blue", "magenta", "cyan", "yellow")
 _SHOWN = 60  # characters of a prompt in a headline
 
 
-def percent(probability: float) -> str:
+def percent(probability: float, towards: Callable[[float], int] = round) -> str:
     """A probability in percent; what rounds to nothing in powers of ten."""
     if probability == 0:
         return "0 %"
-    return f"{100 * probability:.2f} %" if probability >= 1e-4 else f"{100 * probability:.0e} %"  # noqa: PLR2004, two decimals
+    share = 100 * probability
+    if probability >= 1e-4:  # noqa: PLR2004, two decimals
+        return f"{towards(100 * share) / 100:.2f} %"
+    exponent = math.floor(math.log10(share))
+    return f"{towards(share / 10.0**exponent) * 10.0**exponent:.0e} %"
+
+
+def bounds(low: float, high: float) -> str:
+    """An interval of probabilities, rounded outwards."""
+    return f"{percent(low, math.floor)} – {percent(high, math.ceil)}"
 
 
 def shown_prompt(data: bytes) -> str:
@@ -65,29 +78,61 @@ def about(model: ByteModel) -> Text:
     return text
 
 
-def bars(heads: Sequence[str], rows: Sequence[tuple[str, Sequence[float | None]]], extra: Sequence[str] = ()) -> Table:
-    """One row a symbol, one bar a column; the longest bar is the largest probability of all."""
-    wide = _BARS[min(len(heads), len(_BARS) - 1)]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("next", no_wrap=True, min_width=6)
-    for index, head in enumerate(heads):
-        table.add_column(head, no_wrap=True, width=wide, style=_COLOURS[index % len(_COLOURS)])
-        table.add_column("", justify="right", no_wrap=True, min_width=8)
-    if extra:
-        table.add_column("proved bounds", no_wrap=True, style="dim")
-    largest = max((value for _, values in rows for value in values if value is not None), default=1.0) or 1.0
-    for number, (name, values) in enumerate(rows):
-        cells: list[RenderableType] = [Text(name, style="bold")]
-        for index, value in enumerate(values):
-            if value is None:
-                cells += [Text("not to be had", style="dim"), ""]
+@dataclass(frozen=True, slots=True, eq=False)
+class Bars:
+    """One row a symbol, one bar a column; the longest bar is the largest probability of all.
+
+    Bars shrink with the terminal and leave it altogether before a number would be cut.
+
+    Attributes:
+        heads: Name of each column.
+        rows: Name of a symbol and its probabilities, one for each column.
+        extra: Text behind each row; empty for none.
+    """
+
+    heads: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[float]]]
+    extra: Sequence[str] = ()
+
+    def _table(self, wide: int, named: int = 0) -> Table:
+        """With bars of so many characters; for 0 without, and each name of a column in at most ``named``."""
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        table.add_column("next", no_wrap=True, min_width=6)
+        for index, head in enumerate(self.heads):
+            colour = _COLOURS[index % len(_COLOURS)]
+            if wide:
+                table.add_column(head, no_wrap=True, width=wide, style=colour)
+                table.add_column("", justify="right", no_wrap=True, min_width=_NUMBER)
             else:
-                colour = _COLOURS[index % len(_COLOURS)]
-                cells += [Bar(largest, 0, value, width=wide, color=colour), percent(value)]
-        if extra:
-            cells.append(extra[number])
-        table.add_row(*cells)
-    return table
+                short = head if len(head) <= named else head[: named - 1] + "…"
+                table.add_column(short, justify="right", no_wrap=True, min_width=_NUMBER, style=colour)
+        if self.extra:
+            table.add_column("proved bounds", style="dim")
+        largest = max((value for _, values in self.rows for value in values), default=1.0) or 1.0
+        for number, (name, values) in enumerate(self.rows):
+            cells: list[RenderableType] = [Text(name, style="bold")]
+            for index, value in enumerate(values):
+                if wide:
+                    cells.append(Bar(largest, 0, value, width=wide, color=_COLOURS[index % len(_COLOURS)]))
+                cells.append(percent(value))
+            if self.extra:
+                cells.append(self.extra[number])
+            table.add_row(*cells)
+        return table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The table, as wide as the terminal allows."""
+
+        def spare(table: Table) -> int:
+            needed = table.__rich_measure__(console, options.update(width=_UNBOUNDED)).maximum
+            return (options.max_width - needed) // len(self.heads)
+
+        wide = _BARS[min(len(self.heads), len(_BARS) - 1)]
+        wide += min(0, spare(self._table(wide)))
+        if wide >= _LEAST_BAR:
+            yield self._table(wide)
+        else:
+            yield self._table(0, _NUMBER + max(0, spare(self._table(0, _NUMBER))))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,10 +168,11 @@ class NextView:
 
     @property
     def distance(self) -> float | None:
-        """Total variation between the two."""
+        """Total variation between the two, what leaks left aside."""
         if self.naive is None:
             return None
-        return float(np.abs(np.exp(self.naive) - self.found.probabilities).sum() / 2)
+        exact = self.found.probabilities
+        return float(np.abs(np.exp(self.naive) - exact / exact.sum()).sum() / 2)
 
     def _shown(self, top: int) -> list[Symbol]:
         """The likeliest symbols of both, by the larger of their two probabilities."""
@@ -138,10 +184,23 @@ class NextView:
         chosen = [every[int(index)] for index in order if best[index] > -math.inf]
         return sorted(chosen, key=lambda entry: (-entry.logprob, entry.symbol))
 
-    def _bounds(self, entry: Symbol) -> str:
+    def _interval(self, entry: Symbol) -> tuple[float, float]:
+        """Proved bounds of a probability, and room for rounding inside the model."""
         slack = noise(self.model)
-        low, high = max(0.0, math.exp(entry.lower) - slack), min(1.0, math.exp(entry.upper) + slack)
-        return f"{percent(low)} – {percent(high)}"
+        return max(0.0, math.exp(entry.lower) - slack), min(1.0, math.exp(entry.upper) + slack)
+
+    def _seen(self, entry: Symbol) -> bool:
+        """Whether a symbol has any probability, as far as was computed or naively."""
+        return entry.logprob > -math.inf or (self.naive is not None and self.naive[entry.symbol] > -math.inf)
+
+    def _unseen(self) -> list[RenderableType]:
+        """One line on the symbols whose probability may be more than the 0 that is known of it."""
+        waiting = self.found.unproved_zero
+        if not waiting.any():
+            return []
+        most = min(1.0, math.exp(float(self.found.upper[waiting].max())) + noise(self.model))
+        text = f"{int(waiting.sum())} symbols with 0 % so far: each proved to have at most {percent(most, math.ceil)}"
+        return [Text(text, style="dim")]
 
     def render(self, top: int) -> RenderableType:
         """For a terminal."""
@@ -156,30 +215,25 @@ class NextView:
             facts.append(f"undecided {percent(found.undecided)}")
         facts.append("exact" if found.exact else f"total variation to the truth at most {found.unexpanded:.2g}")
         lines += [Text(" · ".join(facts), style="dim"), Text("")]
-        shown = self._shown(top)
-        extra = () if found.exact else [self._bounds(entry) for entry in shown]
-        if self.naive is None and not self.why_not:
-            lines.append(bars(["exact" if found.exact else "probability"],
-                              [(entry.name, [math.exp(entry.logprob)]) for entry in shown], extra))  # fmt: skip
+        shown = [entry for entry in self._shown(top) if self._seen(entry)]
+        extra = () if found.exact else [bounds(*self._interval(entry)) for entry in shown]
+        head = "exact" if found.exact else "probability"
+        if self.naive is None:
+            lines.append(Bars([head], [(entry.name, [math.exp(entry.logprob)]) for entry in shown], extra))
+            lines += self._unseen()
+            if self.why_not:
+                lines += [Text(""), Text(f"no naive column: {self.why_not}", style="yellow")]
             return Group(*lines)
-        naive = self.naive
-        rows = [
-            (entry.name, [math.exp(entry.logprob), None if naive is None else math.exp(float(naive[entry.symbol]))])
-            for entry in shown
-        ]
-        lines.append(bars(["exact" if found.exact else "probability", "naive"], rows, extra))
-        if self.distance is not None:
-            lines += [Text(""), Text.assemble("total variation ", (f"{self.distance:.4f}", "bold"),
-                                              ": 0 is equal, 1 has nothing in common"),
-                      Text("naive: encode the prompt, look at the next token", style="dim")]  # fmt: skip
-        else:
-            lines += [Text(""), Text(self.why_not, style="yellow")]
+        rows = [(entry.name, [math.exp(entry.logprob), math.exp(float(self.naive[entry.symbol]))]) for entry in shown]
+        lines += [Bars([head, "naive"], rows, extra), *self._unseen(), Text(""),
+                  Text.assemble("total variation ", (f"{self.distance:.4f}", "bold"),
+                                ": 0 is equal, 1 has nothing in common"),
+                  Text("naive: encode the prompt, look at the next token", style="dim")]  # fmt: skip
         return Group(*lines)
 
     def as_json(self, top: int) -> dict[str, object]:
         """For a program."""
         found = self.found
-        slack = noise(self.model)
         return {
             "prompt": self.data.hex(),
             **self.model.settings,
@@ -187,7 +241,7 @@ class NextView:
                 {
                     "symbol": entry.symbol, "name": entry.name, "probability": math.exp(entry.logprob),
                     "logprob": entry.logprob if entry.logprob > -math.inf else None,
-                    "lower": max(0.0, math.exp(entry.lower) - slack), "upper": min(1.0, math.exp(entry.upper) + slack),
+                    "lower": self._interval(entry)[0], "upper": self._interval(entry)[1],
                     "naive": None if self.naive is None else math.exp(float(self.naive[entry.symbol])),
                 }
                 for entry in self._shown(top)

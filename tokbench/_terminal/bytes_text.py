@@ -8,9 +8,10 @@ from dataclasses import asdict
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from tokbench.bytelevel import ByteCompletion
+from tokbench._terminal.bytes_next import about
+from tokbench.bytelevel import ByteCompletion, ByteModel
 
-__all__ = ["completions", "completions_json", "readable"]
+__all__ = ["completions", "completions_json", "drawn", "drawn_json", "readable"]
 
 
 def readable(data: bytes) -> str:
@@ -21,7 +22,7 @@ def readable(data: bytes) -> str:
     )
 
 
-def completions(prompt: bytes, found: Sequence[ByteCompletion]) -> RenderableType:
+def drawn(prompt: bytes, found: Sequence[ByteCompletion]) -> RenderableType:
     """Each continuation behind its prompt, with why it ended and what it cost."""
     lines: list[RenderableType] = []
     for entry in found:
@@ -31,11 +32,21 @@ def completions(prompt: bytes, found: Sequence[ByteCompletion]) -> RenderableTyp
             f"{entry.positions / size:.2f} positions and {entry.forwards / size:.2f} calls a byte"
         )
         if entry.proposed:
-            facts += f" · {entry.used} of {entry.proposed} guessed bytes used"
+            facts += f" · {entry.used} of {entry.proposed} guesses used"
         lines += [Text.assemble((readable(prompt), "dim"), readable(entry.data)), Text(facts, style="dim"), Text("")]
     return Group(*lines[:-1])
 
 
-def completions_json(found: Sequence[ByteCompletion]) -> list[dict[str, object]]:
+def completions(model: ByteModel, prompt: bytes, found: Sequence[ByteCompletion]) -> RenderableType:
+    """Continuations below a line on the model that drew them."""
+    return Group(about(model), Text(""), drawn(prompt, found))
+
+
+def drawn_json(found: Sequence[ByteCompletion]) -> list[dict[str, object]]:
     """For a program: bytes as text and in hexadecimal."""
     return [{**asdict(entry), "data": entry.data.hex(), "text": entry.text} for entry in found]
+
+
+def completions_json(model: ByteModel, prompt: bytes, found: Sequence[ByteCompletion]) -> dict[str, object]:
+    """Continuations with the settings they were drawn under."""
+    return {"prompt": prompt.hex(), **model.settings, "completions": drawn_json(found)}

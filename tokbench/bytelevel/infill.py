@@ -26,7 +26,7 @@ from tokbench.bytelevel.model import ByteModel
 from tokbench.bytelevel.naive import encoded
 from tokbench.bytelevel.protocol import NextTokenModel
 from tokbench.bytelevel.session import Position, Session
-from tokbench.errors import DeadEndError, InfillTokenError, OptionError
+from tokbench.errors import InfillTokenError, OptionError
 from tokbench.tokenizers import Tokenizer
 
 __all__ = ["ROWS", "Family", "Filled", "Layout", "Row", "families", "family_of", "infill", "laid_out"]
@@ -240,8 +240,8 @@ class _Filler:
         lo, hi = self.vocabulary.range(dropped)
         masses = Masses(session.part(row, lo, hi))
         total = masses.log_total()
-        if total == -math.inf:
-            raise DeadEndError(self.last, f"no token begins with the dropped {dropped!r}")
+        if total == -math.inf:  # no token can stand over them: the output is a dead end, and nothing follows
+            return -math.inf
         whole = dropped + gold
         over = self.vocabulary.range(whole)
         found = masses.log_part(over[0] - lo, over[1] - lo) if over[0] < over[1] else -math.inf

@@ -5,7 +5,9 @@ Exit status: 0 done and good, 1 a check failed, 2 usage or input, 3 nothing coul
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +15,7 @@ from typing import Annotated
 import typer
 
 from tokbench.cli._bytes import app as bytes_app
-from tokbench.cli._common import console, text_argument
+from tokbench.cli._common import EXIT_USAGE, console, text_argument
 from tokbench.cli._options import (
     Format,
     LawsOption,
@@ -213,9 +215,18 @@ def main() -> None:
     try:
         app()
     except TokbenchError as error:
-        message = " ".join(str(error).split())
-        sys.stderr.write(f"tokbench: {message}\n".encode("utf-8", "backslashreplace").decode())
+        _say(str(error))
         sys.exit(error.exit_code)
+    except OSError as error:  # a full disk, a file that vanished: nothing that a traceback would explain
+        _say(str(error))
+        with contextlib.suppress(OSError):  # what is still buffered would fail again on the way out
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_USAGE)
+
+
+def _say(message: str) -> None:
+    line = " ".join(message.split())
+    sys.stderr.write(f"tokbench: {line}\n".encode("utf-8", "backslashreplace").decode())
 
 
 if __name__ == "__main__":

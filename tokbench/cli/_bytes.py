@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from tokbench.cli._common import EXIT_INTERRUPTED, console, text_argument
-from tokbench.errors import OptionError, TextInputError
-
-if TYPE_CHECKING:
-    from tokbench.bytelevel import ByteModel
-    from tokbench.bytelevel.constraint import Constraint
+from tokbench.cli._bytes_input import constraint_of, load, numbers, prompt_bytes, span, texts, unescaped
+from tokbench.cli._common import EXIT_INTERRUPTED, console
+from tokbench.errors import OptionError
 
 __all__ = ["app"]
 
@@ -60,7 +56,9 @@ class Layout(StrEnum):
     spm = "spm"
 
 
-PromptArgument = Annotated[str, typer.Argument(help="Text; - reads standard input. It may end inside a token.")]
+PromptArgument = Annotated[
+    str, typer.Argument(metavar="PROMPT", help="Text; - reads standard input, any bytes. It may end inside a token.")
+]
 ModelOption = Annotated[
     str, typer.Option("--model", "-m", metavar="SPEC", help="ngram:tiny, hf:./folder, scripted:hash?tokenizer=SPEC.")
 ]
@@ -80,56 +78,13 @@ StartOption = Annotated[
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit with 3 when a value misses eps in the budget.")]
 Utf8Option = Annotated[bool, typer.Option("--utf8-only", help="Only what continues valid UTF-8.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
-EscapesOption = Annotated[bool, typer.Option("--escapes", help=r"Backslash escapes in the text: \n, \t, \xC3.")]
+EscapesOption = Annotated[
+    bool, typer.Option("--escapes", help=r"Backslash escapes in the prompt: \n; \xC3 is a byte, \u00E9 a character.")
+]
 HexOption = Annotated[bool, typer.Option("--hex", help="The prompt is bytes in hexadecimal.")]
 StopOption = Annotated[list[str] | None, typer.Option(help=r"End in front of this text; \n is understood. Repeat.")]
 SeedOption = Annotated[int, typer.Option(help="Seed of the draws.")]
 MaxBytesOption = Annotated[int, typer.Option(min=0, help="Most bytes of output.")]
-
-
-def _prompt(argument: str, *, escapes: bool, as_hex: bool) -> bytes:
-    """The bytes of a prompt."""
-    if as_hex:
-        try:
-            return bytes.fromhex(argument)
-        except ValueError:
-            raise TextInputError("PROMPT", f"{argument!r}: expected pairs of hexadecimal digits") from None
-    text = text_argument(argument, escapes=escapes)
-    return text.encode("utf-8")
-
-
-def _escaped(texts: Sequence[str] | None) -> list[str]:
-    return [text_argument(text, escapes=True) for text in texts or ()]
-
-
-def _start(start: str | None) -> str | tuple[int, ...] | None:
-    if start is None or start.startswith("text:"):
-        return start if start is None else start.removeprefix("text:")
-    try:
-        return tuple(int(part) for part in start.split(","))
-    except ValueError:
-        raise OptionError("start", start, "token ids joined by commas, or text:... for text") from None
-
-
-def _load(
-    model: str,
-    tokenizer: str | None,
-    reading: Reading,
-    renormalise: Renormalise = Renormalise.default,
-    *,
-    eps: float | None = None,
-    per_byte: float | None = None,
-    total: int | None = None,
-    start: str | None = None,
-    utf8_only: bool = False,
-    strict: bool = False,
-) -> ByteModel:
-    from tokbench.models import load_byte_model
-
-    return load_byte_model(
-        model, tokenizer, reading=reading.value, renormalise=renormalise.value, eps=eps,
-        positions_per_byte=per_byte, max_positions=total, start=_start(start), utf8_only=utf8_only, strict=strict,
-    )  # fmt: skip
 
 
 @app.command("next")
@@ -157,8 +112,8 @@ def next_byte(  # noqa: PLR0913, options of a command line
     """The distribution of the next byte, with proved bounds."""
     from tokbench._terminal.bytes_next import NextView
 
-    data = _prompt(prompt, escapes=escapes, as_hex=as_hex)
-    byte_model = _load(
+    data = prompt_bytes(prompt, escapes=escapes, as_hex=as_hex)
+    byte_model = load(
         model, tokenizer, reading, renormalise, eps=eps, per_byte=positions_per_byte, total=max_positions,
         start=start, utf8_only=utf8_only, strict=strict,
     )  # fmt: skip
@@ -170,7 +125,7 @@ def next_byte(  # noqa: PLR0913, options of a command line
 
 
 @app.command()
-def score(  # noqa: PLR0913, options of a command line
+def score(  # noqa: PLR0913, PLR0917, options of a command line
     file: Annotated[str, typer.Argument(metavar="FILE", help="A file of any bytes; - reads standard input.")],
     model: ModelOption,
     tokenizer: TokenizerOption = None,
@@ -180,7 +135,10 @@ def score(  # noqa: PLR0913, options of a command line
     positions_per_byte: PerByteBudget = None,
     max_positions: TotalBudget = None,
     start: StartOption = None,
-    given_bytes: Annotated[int, typer.Option(min=0, help="The first N bytes are context, not scored.")] = 0,
+    given: Annotated[
+        str, typer.Option(metavar="TEXT", help=r"Context in front of the file, not scored; \n is understood.")
+    ] = "",
+    given_bytes: Annotated[int, typer.Option(min=0, help="The first N bytes are context, too.")] = 0,
     window: Annotated[
         int | None, typer.Option(min=1, help="Score in parts behind at least so many bytes of left context.")
     ] = None,
@@ -193,37 +151,29 @@ def score(  # noqa: PLR0913, options of a command line
     as_json: JsonOption = False,
 ) -> None:
     """Bits and bits per byte of a text; the same wherever it is cut."""
-    from tokbench._terminal.bytes_score import ScoreView, read_bytes, write_steps
+    from tokbench._terminal.bytes_score import ScoreView, read_bytes, writable, write_steps
 
     data = read_bytes(file)
-    byte_model = _load(
+    if per_byte is not None:
+        writable(per_byte)
+    byte_model = load(
         model, tokenizer, reading, renormalise, eps=eps, per_byte=positions_per_byte, total=max_positions,
         start=start, strict=strict,
     )  # fmt: skip
     try:
         view = ScoreView.of(
-            byte_model, data, given=min(given_bytes, len(data)), end=end, window=window, screen=console(stderr=True)
-        )
+            byte_model, data, given_bytes, before=unescaped(given), end=end,
+            per_byte=per_byte is not None, window=window, screen=console(stderr=True),
+        )  # fmt: skip
     except KeyboardInterrupt:
         console(stderr=True).print("interrupted: nothing was written", style="yellow")
         raise typer.Exit(EXIT_INTERRUPTED) from None
     if per_byte is not None:
-        write_steps(view.score, per_byte)
+        write_steps(view, per_byte)
     if as_json:
         typer.echo(json.dumps(view.as_json(), indent=2))
     else:
         console().print(view.render())
-
-
-def _constraint(regex: str | None, choices: Sequence[str] | None) -> Constraint | None:
-    from tokbench.bytelevel.constraint import All, ByteRegex, Choices
-
-    found: list[Constraint] = []
-    if regex is not None:
-        found.append(ByteRegex(regex))
-    if choices:
-        found.append(Choices(_escaped(choices)))
-    return None if not found else found[0] if len(found) == 1 else All(*found)
 
 
 @app.command()
@@ -241,7 +191,10 @@ def generate(  # noqa: PLR0913, PLR0917, options of a command line
     n: Annotated[int, typer.Option("-n", "--n", min=1, help="Number of continuations.")] = 1,
     stop: StopOption = None,
     regex: Annotated[str | None, typer.Option(help="The output matches this regular expression.")] = None,
-    choice: Annotated[list[str] | None, typer.Option(help="The output is one of these; repeat.")] = None,
+    choices: Annotated[
+        list[str] | None,
+        typer.Option("--choice", "--choices", metavar="TEXT", help="The output is one of these; repeat."),
+    ] = None,
     *,
     utf8_only: Utf8Option = False,
     escapes: EscapesOption = False,
@@ -251,16 +204,16 @@ def generate(  # noqa: PLR0913, PLR0917, options of a command line
     """Continue a prompt byte by byte; it may end inside a token."""
     from tokbench._terminal.bytes_text import completions, completions_json
 
-    data = _prompt(prompt, escapes=escapes, as_hex=as_hex)
-    byte_model = _load(model, tokenizer, reading, renormalise, start=start, utf8_only=utf8_only)
+    data = prompt_bytes(prompt, escapes=escapes, as_hex=as_hex)
+    byte_model = load(model, tokenizer, reading, renormalise, start=start, utf8_only=utf8_only)
     found = byte_model.generate(
-        [data] * n, max_bytes=max_bytes, temperature=temperature, top_p=top_p, stop=_escaped(stop),
-        constraint=_constraint(regex, choice), seed=seed,
+        [data] * n, max_bytes=max_bytes, temperature=temperature, top_p=top_p, stop=texts(stop),
+        constraint=constraint_of(regex, choices), seed=seed,
     )  # fmt: skip
     if as_json:
-        typer.echo(json.dumps(completions_json(found), indent=2))
+        typer.echo(json.dumps(completions_json(byte_model, data, found), indent=2))
     else:
-        console().print(completions(data, found))
+        console().print(completions(byte_model, data, found))
 
 
 @app.command()
@@ -281,12 +234,13 @@ def sample(
     """Draw continuations of a prompt at temperature 1."""
     from tokbench._terminal.bytes_text import completions, completions_json
 
-    data = _prompt(prompt, escapes=escapes, as_hex=as_hex)
-    found = _load(model, tokenizer, reading, start=start).sample(data, n=n, seed=seed, max_bytes=max_bytes)
+    data = prompt_bytes(prompt, escapes=escapes, as_hex=as_hex)
+    byte_model = load(model, tokenizer, reading, start=start)
+    found = byte_model.sample(data, n=n, seed=seed, max_bytes=max_bytes)
     if as_json:
-        typer.echo(json.dumps(completions_json(found), indent=2))
+        typer.echo(json.dumps(completions_json(byte_model, data, found), indent=2))
     else:
-        console().print(completions(data, found))
+        console().print(completions(byte_model, data, found))
 
 
 @app.command()
@@ -312,26 +266,17 @@ def ensemble(  # noqa: PLR0913, options of a command line
     from tokbench._terminal.bytes_ensemble import EnsembleView
     from tokbench.bytelevel.ensemble import Ensemble
 
-    data = _prompt(prompt, escapes=escapes, as_hex=as_hex)
+    data = prompt_bytes(prompt, escapes=escapes, as_hex=as_hex)
     specs = list(tokenizer or ()) + [None] * (len(model) - len(tokenizer or ()))
     if len(specs) > len(model):
         raise OptionError("tokenizer", tuple(tokenizer or ()), f"at most {len(model)}, one for each --model")
-    members = [_load(name, own, reading) for name, own in zip(model, specs, strict=True)]
-    joined = Ensemble(members, join=join.value, weights=_numbers(weights))
+    members = [load(name, own, reading) for name, own in zip(model, specs, strict=True)]
+    joined = Ensemble(members, join=join.value, weights=numbers(weights))
     view = EnsembleView.of(joined, model, data, max_bytes=max_bytes, temperature=temperature, seed=seed)
     if as_json:
         typer.echo(json.dumps(view.as_json(top), indent=2))
     else:
         console().print(view.render(top))
-
-
-def _numbers(text: str | None) -> list[float] | None:
-    if text is None:
-        return None
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise OptionError("weights", text, "numbers joined by commas") from None
 
 
 @app.command()
@@ -352,23 +297,15 @@ def infill(
     """Fill in a hole in a file, naively, with token healing, and exactly."""
     from tokbench._terminal.bytes_infill import InfillView
     from tokbench._terminal.bytes_score import read_bytes
-    from tokbench.models import load_byte_model
 
     data = read_bytes(file)
-    first, last = _span(at, len(data))
-    loaded = load_byte_model(model, tokenizer)
+    first, last = span(at, len(data))
+    loaded = load(model, tokenizer, Reading.canonical)
     view = InfillView.of(
         loaded, data, first, last, layout=layout.value, family=family, rows=tuple(rows.split(",")),
-        max_bytes=max_bytes, stop=_escaped(stop) or ["\n"], k=k,
+        max_bytes=max_bytes, stop=texts(stop) or [b"\n"], k=k,
     )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(view.as_json(), indent=2))
     else:
         console().print(view.render())
-
-
-def _span(at: str, size: int) -> tuple[int, int]:
-    left, colon, right = at.partition(":")
-    if not (colon and left.isdecimal() and right.isdecimal() and int(left) <= int(right) <= size):
-        raise OptionError("at", at, f"FROM:TO with 0 <= FROM <= TO <= {size}, the size of the file in bytes")
-    return int(left), int(right)
