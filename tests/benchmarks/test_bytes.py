@@ -29,6 +29,7 @@ from tokbench.bytelevel.reference import Reference, begins_an_encoding  # noqa: 
 from tokbench.bytelevel.session import Session  # noqa: E402
 from tokbench.bytelevel.trie import Trie  # noqa: E402
 from tokbench.models import HashModel, HfModel  # noqa: E402
+from tokbench.models._hf import cache_name  # noqa: E402
 from tokbench.tokenizers import Tokenizer, load_tokenizer  # noqa: E402
 
 Ratio = Callable[..., float]
@@ -84,6 +85,7 @@ def token_by_token(tokenizer: Tokenizer) -> Callable[[], object]:
     from transformers import DynamicCache
 
     bare = build_gpt2(layers=2, width=64, vocabulary=32_002, seed=1)
+    name = cache_name(bare)
     texts = [[32_001, *tokenizer.encode(text)] for text in TEXTS]
 
     def read() -> None:
@@ -91,7 +93,7 @@ def token_by_token(tokenizer: Tokenizer) -> Callable[[], object]:
             for ids in texts:
                 cache = DynamicCache()
                 for token in ids:
-                    logits = bare(torch.tensor([[token]]), past_key_values=cache, use_cache=True).logits[0, -1]
+                    logits = bare(torch.tensor([[token]]), **{name: cache}, use_cache=True).logits[0, -1]
                     torch.log_softmax(logits, -1).numpy()
 
     return read

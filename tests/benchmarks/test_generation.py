@@ -18,6 +18,7 @@ from toys_torch import build_gpt2  # noqa: E402, behind the skips
 
 from tokbench.bytelevel import ByteModel  # noqa: E402
 from tokbench.models import HfModel  # noqa: E402
+from tokbench.models._hf import cache_name  # noqa: E402
 from tokbench.tokenizers import Tokenizer, load_tokenizer  # noqa: E402
 
 Ratio = Callable[..., float]
@@ -51,6 +52,7 @@ def test_generation(ratio: Ratio, tokenizer: Tokenizer, temperature: float, tabl
     bare = build_gpt2(layers=12, width=768, heads=12, vocabulary=32_002, seed=0)
     with torch.no_grad():
         bare.transformer.wte.weight.mul_(SHARPER)
+    name = cache_name(bare)
     model = ByteModel(HfModel(bare, start_ids=(32_001,), end_ids=(32_000,)), tokenizer)
 
     def ours() -> list[object]:
@@ -63,10 +65,10 @@ def test_generation(ratio: Ratio, tokenizer: Tokenizer, temperature: float, tabl
         with torch.inference_mode():
             cache = DynamicCache()
             start = [32_001, *tokenizer.encode(PROMPT)]
-            logits = bare(torch.tensor([start]), past_key_values=cache, use_cache=True).logits
+            logits = bare(torch.tensor([start]), **{name: cache}, use_cache=True).logits
             for token in ids:
                 torch.softmax(logits[0, -1], -1)
-                logits = bare(torch.tensor([[token]]), past_key_values=cache, use_cache=True).logits
+                logits = bare(torch.tensor([[token]]), **{name: cache}, use_cache=True).logits
 
     value = ratio(ours, theirs, bar=BAR, rounds=3)
     table.append((

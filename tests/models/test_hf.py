@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import math
 from collections.abc import Sequence
@@ -141,11 +142,27 @@ def test_a_model_that_ignores_the_mask_is_found_out(monkeypatch: pytest.MonkeyPa
     inner = build_gpt2(layers=2, width=32, vocabulary=V, seed=1)
     forward = inner.forward
 
+    @functools.wraps(forward)
     def deaf(*arguments: object, attention_mask: object = None, **options: object) -> object:
         return forward(*arguments, **options)
 
     monkeypatch.setattr(inner, "forward", deaf)
     assert HfModel(inner).info.attention == "rows"
+
+
+def test_a_model_that_keeps_the_old_name_of_its_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = build_gpt2(layers=2, width=32, vocabulary=V, seed=1)
+    forward, name = inner.forward, module.cache_name(inner)
+
+    def old(ids: object, past_key_values: object = None, **options: object) -> object:
+        return forward(ids, **{name: past_key_values}, **options)
+
+    _, wanted = HfModel(inner).extend([None, InCall(0), InCall(0)], [1, 2, 3])
+    monkeypatch.setattr(inner, "forward", old)
+    model = HfModel(inner)
+    assert (module.cache_name(inner), model.info.attention) == ("past_key_values", "tree")
+    _, found = model.extend([None, InCall(0), InCall(0)], [1, 2, 3])
+    assert np.array_equal(found, wanted)
 
 
 def test_limits_and_bad_ids(model: HfModel) -> None:

@@ -11,6 +11,7 @@ they are loaded, by comparing branches with plain forwards, and then run as one 
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -28,7 +29,7 @@ from tokbench.models.info import Attention, ModelInfo
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["HfModel"]
+__all__ = ["HfModel", "cache_name"]
 
 _COMPACT = 512
 """Slots below which dead ones are left where they are."""
@@ -77,6 +78,7 @@ class HfModel:
         self._next = 0
         self._slots = Slots()
         self._cache: Any = DynamicCache()
+        self._cache_name = cache_name(model)
         self._sequences: dict[int, tuple[int, ...]] = {}
         self._rows = attention == "rows"
         if attention == "auto":
@@ -157,7 +159,8 @@ class HfModel:
             if self._dtype != torch.float32:
                 mask = mask.to(self._dtype).clamp(min=torch.finfo(self._dtype).min)
             options["attention_mask"] = mask[None, None]
-        found: torch.Tensor = self._model(ids, past_key_values=self._cache, use_cache=True, **options).logits[0]
+        options[self._cache_name] = self._cache
+        found: torch.Tensor = self._model(ids, use_cache=True, **options).logits[0]
         return found
 
     def _compact(self) -> None:
@@ -249,6 +252,14 @@ class HfModel:
             if not np.all(np.abs(found - wanted) <= bound * np.maximum(1.0, np.abs(wanted))):
                 return False
         return True
+
+
+def cache_name(model: PreTrainedModel) -> str:
+    """What the model's forward calls its cache: ``cache`` since transformers 5.24, ``past_key_values`` before.
+
+    Asked of the model and not of the version: code that comes with a model keeps the old name.
+    """
+    return "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
 
 
 def _parts(cache: Any) -> list[Any] | None:  # noqa: ANN401, what a cache is inside is its own affair
