@@ -14,7 +14,14 @@ from golden_toys import LEAKY, byte_model, chain, constant, markov, near
 
 from tokbench.bytelevel import ByteModel, ByteRegex, Ensemble
 from tokbench.bytelevel.readings import END, OTHER
-from tokbench.errors import DeadEndError, LossyTextError, OptionError, UncoverableTextError, UnpairedSurrogateError
+from tokbench.errors import (
+    CertificateError,
+    DeadEndError,
+    LossyTextError,
+    OptionError,
+    UncoverableTextError,
+    UnpairedSurrogateError,
+)
 from tokbench.models import HashModel, load_byte_model
 from tokbench.tokenizers import load_tokenizer
 
@@ -132,6 +139,37 @@ def test_a_mixture_of_which_no_member_gives_the_text_is_a_dead_end() -> None:
     with pytest.raises(DeadEndError):
         Ensemble(never, join="mixture").start().push(b"AB").next_byte_logprobs()
     assert Ensemble(never, join="mixture").logprob(b"B").value == -math.inf
+
+
+def test_zeros_that_are_not_proved_veto_nothing() -> None:
+    # behind A, with only the start context run, one member knows of AA alone and the other of AB alone
+    row = [F(3, 8), F(1, 4), F(1, 4), F(1, 8)]
+    tables = ({0: b"A", 1: b"B", 2: b"AA"}, {0: b"A", 1: b"B", 2: b"AB"})
+    rough, exact = (
+        [
+            ByteModel.over(
+                fraction_model(partial(constant, row), end_ids=(3,)), byte_vocabulary(table, ends=[3]),
+                reading="all", eps=eps,
+            )
+            for table in tables
+        ]
+        for eps in (0.9, 0.0)
+    )  # fmt: skip
+    with pytest.raises(CertificateError) as error:
+        Ensemble(rough, join="product").next_byte_logprobs(b"A")
+    assert (error.value.reached, error.value.wanted) == (1, 0.9)
+    mean, truth = (Ensemble(members).next_byte_logprobs(b"A") for members in (rough, exact))
+    assert not mean.exact
+    assert (mean.lower <= truth.logprobs).all()
+    assert (truth.logprobs <= mean.upper).all()
+
+
+def test_what_follows_an_impossible_byte_is_impossible() -> None:
+    never = letters(F(1, 2), F(0), F(1, 2))
+    for join in JOINS:
+        score = Ensemble([never, never], join=join).logprob(b"ABA", end=True)
+        assert score.per_byte.tolist() == [math.log(1 / 2), *[-math.inf] * 3]
+        assert (score.value, score.lower, score.upper) == (-math.inf,) * 3
 
 
 def test_a_mixture_goes_on_without_a_member_that_excludes_the_text() -> None:

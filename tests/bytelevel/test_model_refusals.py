@@ -31,6 +31,7 @@ from tokbench.errors import (
     CertificateError,
     ContextLengthError,
     DeadEndError,
+    FullDistributionRequired,
     LossyTextError,
     ModelContractError,
     OptionError,
@@ -51,6 +52,13 @@ F = Fraction
 
 def constant_rows(logs: Sequence[float], **options: object) -> PrefixModel:
     return PrefixModel(lambda _: np.array(logs), width=len(logs), end_ids=(STOP,), **options)  # type: ignore[arg-type]
+
+
+def test_the_top_of_a_distribution_is_no_distribution() -> None:
+    # what a server gives with logprobs: the most probable tokens; treated as if the rest were 0, all would be wrong
+    model = byte_model(constant_rows([math.log(0.9), -math.inf, -math.inf, -math.inf]), reading="all")
+    with pytest.raises(FullDistributionRequired, match=r"1 of 4 probabilities \(their sum is 0\.9\)"):
+        model.next_byte_logprobs(b"")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
+from tokbench.bytelevel._joins import mean, mean_bound, product
 from tokbench.bytelevel._text import as_bytes
 from tokbench.bytelevel.bytestate import ByteState
 from tokbench.bytelevel.constraint import Constraint
@@ -31,9 +32,7 @@ Join: TypeAlias = Literal["mean", "product", "mixture"]
 ``mixture``: weights w_i Q_i(x) with Q_i(x) the product of member i's conditionals over x, which makes it the mixture
 of the joint distributions."""
 
-_SYMBOLS = OTHER  # 256 bytes and the end
-
-_NOTHING = np.full(_SYMBOLS, -np.inf)
+_NOTHING = np.full(OTHER, -np.inf)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -186,7 +185,7 @@ class EnsembleState:
         weights = self.model.weights
         exact = all(entry.exact for entry in found)
         if self.model.join == "product":
-            point, lower, upper = _product(self, logs, lowers, uppers, weights)
+            point, lower, upper = self._product(logs, lowers, uppers)
         else:
             with np.errstate(divide="ignore"):
                 shares, least, most = np.log(np.array(weights)) + self._log_shares
@@ -195,16 +194,28 @@ class EnsembleState:
                 raise DeadEndError(self.data, "no member gives these bytes any probability")
             weights = tuple(np.exp(shares - total).tolist())
             exact = exact and np.array_equal(least, most)
-            point = lower = upper = _mean(logs, shares)
+            point = lower = upper = mean(logs, shares)
             if not exact:
-                lower = _mean_bound(lowers, least, most, upper=False)
-                upper = _mean_bound(uppers, least, most, upper=True)
+                lower = mean_bound(lowers, least, most, upper=False)
+                upper = mean_bound(uppers, least, most, upper=True)
         return EnsembleDistribution(
             logprobs=_with_other(point), lower=_with_other(point if exact else np.minimum(lower, point)),
             upper=_with_other(point if exact else np.maximum(upper, point)),
             dropped=tuple(entry.dropped for entry in found), weights=tuple(weights), positions=self.positions,
             forwards=self.forwards, exact=exact,
         )  # fmt: skip
+
+    def _product(self, logs: Floats, lowers: Floats, uppers: Floats) -> tuple[Floats, Floats, Floats]:
+        weights = self.model.weights
+        found = product(logs, lowers, uppers, weights)
+        if found is not None:
+            return found
+        firm = [index for index, weight in enumerate(weights) if weight > 0]
+        if not np.isneginf(uppers[firm]).any(axis=0).all():
+            raise CertificateError(1.0, max(member.eps for member in self.model.members), self.positions)
+        raise DeadEndError(
+            self.data, "the members together allow nothing: each symbol has probability 0 in one of them"
+        )
 
 
 def _with_other(logs: Floats) -> Floats:
@@ -222,7 +233,7 @@ class _Normalised:
 
 def _normalised(state: ByteState) -> _Normalised:
     found = state.next_byte_logprobs()
-    point, low, high = found.logprobs[:_SYMBOLS], found.lower[:_SYMBOLS], found.upper[:_SYMBOLS]
+    point, low, high = found.logprobs[:OTHER], found.lower[:OTHER], found.upper[:OTHER]
     total = log_sum(point)
     if total == -math.inf:
         raise DeadEndError(state.data, "a member leaves no byte and no end")
@@ -230,74 +241,6 @@ def _normalised(state: ByteState) -> _Normalised:
     if found.exact:
         return _Normalised(np.stack([point - total] * 3), dropped, exact=True)
     return _Normalised(np.stack([point - total, *log_shares(low, high)]), dropped, exact=False)
-
-
-def _mean(logs: Floats, shares: Floats) -> Floats:
-    """Mean of rows, ``(n, 257)``, weighted by shares, ``(n,)`` or one for each symbol; all logarithms."""
-    shares = shares if shares.ndim > 1 else shares[:, None]
-    with np.errstate(invalid="ignore"):
-        total = np.logaddexp.reduce(shares, axis=0)
-        return np.asarray(np.logaddexp.reduce(np.where(np.isneginf(shares), -np.inf, logs + shares), axis=0) - total)
-
-
-def _mean_bound(logs: Floats, least: Floats, most: Floats, *, upper: bool) -> Floats:
-    """Least or largest mean of each symbol that shares between two bounds allow.
-
-    A mean is least where the members of the smallest values have their largest share and the others their least,
-    for some number of members; all numbers are tried. The largest mean is the other way round.
-    """
-    order = -logs if upper else logs
-    rank = order.argsort(axis=0, kind="stable").argsort(axis=0, kind="stable")
-    tried = [_mean(logs, np.where(rank < size, most[:, None], least[:, None])) for size in range(1, len(logs) + 1)]
-    return np.minimum(0.0, np.fmax.reduce(tried)) if upper else np.asarray(np.fmin.reduce(tried))
-
-
-def _product(
-    state: EnsembleState, logs: Floats, lowers: Floats, uppers: Floats, weights: Sequence[float]
-) -> tuple[Floats, Floats, Floats]:
-    """Weighted product: its logarithms divided by their sum, and bounds; 0 to the power of 0 is 1."""
-    used = [index for index, weight in enumerate(weights) if weight]
-    vetoed = np.zeros(_SYMBOLS, np.bool_)
-    for index in used:
-        if weights[index] > 0:
-            vetoed |= np.isneginf(logs[index])
-    for index in used:
-        wrong = np.flatnonzero(np.isneginf(logs[index]) & ~vetoed)
-        if weights[index] < 0 and len(wrong):
-            expected = f"no negative weight for member {index}: it gives symbol {int(wrong[0])} probability 0"
-            raise OptionError("weights", tuple(weights), expected)
-    point = _powers(logs, weights, used)
-    point[vetoed] = -np.inf
-    total = log_sum(point)
-    if total == -math.inf:
-        proved = np.isneginf(uppers[[index for index in used if weights[index] > 0]]).any(axis=0)
-        if not proved.all():
-            raise CertificateError(1.0, max(member.eps for member in state.model.members), state.positions)
-        raise DeadEndError(
-            state.data, "the members together allow nothing: each symbol has probability 0 in one of them"
-        )
-    if np.array_equal(lowers, uppers):
-        return point - total, point - total, point - total
-    low = _powers([(lowers if weights[index] > 0 else uppers)[index] for index in range(len(weights))], weights, used)
-    high = _powers([(uppers if weights[index] > 0 else lowers)[index] for index in range(len(weights))], weights, used)
-    if bool(np.isposinf(high).any()):  # a member of negative weight may give a symbol nothing: all may be its own
-        return point - total, np.full(_SYMBOLS, -np.inf), np.where(np.isneginf(high), -np.inf, 0.0)
-    lower, upper = log_shares(low, high)
-    return point - total, lower, upper
-
-
-def _powers(logs: Floats | list[Floats], weights: Sequence[float], used: Sequence[int]) -> Floats:
-    """Sum of weighted logarithms; what a positive weight makes impossible stays so."""
-    found, impossible = np.zeros(_SYMBOLS), np.zeros(_SYMBOLS, np.bool_)
-    for index in used:
-        zero = np.isneginf(logs[index])
-        if weights[index] > 0:
-            impossible |= zero
-        found += np.where(
-            zero, 0.0 if weights[index] > 0 else np.inf, weights[index] * np.where(zero, 0.0, logs[index])
-        )
-    found[impossible] = -np.inf
-    return found
 
 
 class Ensemble:

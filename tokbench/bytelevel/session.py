@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tokbench.bytelevel.protocol import Handle, InCall, NextTokenModel
-from tokbench.errors import ModelContractError, VocabularyWidthError
+from tokbench.errors import FullDistributionRequired, ModelContractError, VocabularyWidthError
 from tokbench.tokenizers.vocabulary import ByteVocabulary
 
 __all__ = ["Floats", "Position", "Session", "log_sum"]
@@ -163,6 +163,7 @@ class Session:
 
         Raises:
             ModelContractError: If one is none.
+            FullDistributionRequired: If a model gives only its most probable tokens.
         """
         if self._dead:
             dead, self._dead[:] = list(self._dead), []
@@ -187,6 +188,9 @@ class Session:
         for row, context in zip(rows, contexts, strict=True):
             with np.errstate(over="ignore", invalid="ignore"):
                 total = float(np.exp(row).sum(dtype=np.float64))
+            if 0 < total < 1 - TOLERANCE and 2 * int(np.isfinite(row).sum()) < self.width:
+                found = f"{int(np.isfinite(row).sum())} of {self.width} probabilities (their sum is {total:.6g})"
+                raise FullDistributionRequired(type(self.model).__name__, found)
             if not abs(total - 1) <= TOLERANCE:
                 raise ModelContractError(self._ids(context), _problem(row, total))
         return rows

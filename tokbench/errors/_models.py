@@ -121,7 +121,7 @@ class ContextLengthError(TokbenchError, ValueError):
     def __str__(self) -> str:
         return (
             f"the text needs {self.needed} positions and the model has {self.limit}: "
-            "shorten it, or score it in windows (window=)"
+            "shorten it, or score it in windows (window=, on the command line --window)"
         )
 
 

@@ -181,7 +181,7 @@ def provenance(
             "items_sha256": dict(sorted(key.items.items())),
         },
         "tokenizer": _locator_scrubbed(plain(tokenizer), scrubber),
-        "model": plain(model),
+        "model": _locator_scrubbed(plain(model), scrubber),
         "data": plain(data),
         "prompts": plain(prompts or {}),
         "environment": _environment(),
@@ -193,8 +193,10 @@ def provenance(
     return {"schema": SCHEMA, **scrubbed}
 
 
-def _locator_scrubbed(tokenizer: object, scrubber: Scrubber) -> object:
-    """The spec of a tokenizer may be an absolute path: it is treated like an argument."""
-    if isinstance(tokenizer, dict) and isinstance(tokenizer.get("spec"), str):
-        return {**tokenizer, "spec": scrubber.argument(tokenizer["spec"])}
-    return tokenizer
+def _locator_scrubbed(described: object, scrubber: Scrubber) -> object:
+    """The spec of a tokenizer or a model, or of a model's tokenizer, may be an absolute path: it is an argument."""
+    if not isinstance(described, dict):
+        return described
+    specs = {name: scrubber.argument(described[name]) for name in ("spec", "tokenizer")
+             if isinstance(described.get(name), str)}  # fmt: skip
+    return {**described, **specs}

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, partial
+from pathlib import PurePath
 
 from tokbench._resources import data_root
 from tokbench.bytelevel import ByteModel
@@ -110,7 +111,8 @@ class BiasPlan:
     def model_of(self, tokenizer: Tokenizer) -> tuple[str, str, Mapping[str, object]]:
         """Slug, identity and description of the model."""
         info = _model(self.model, tokenizer).info
-        slug = info.spec.partition("?")[0].replace(":", "-").strip("./").replace("/", "-")
+        backend, _, locator = info.spec.partition("?")[0].partition(":")
+        slug = f"{backend}-{PurePath(locator).name or locator}"
         return slug, info.fingerprint, {**asdict(info), "synthetic": info.toy}
 
     def check_references(self, tokenizer: Tokenizer, references: Sequence[Tokenizer]) -> None:
