@@ -7,8 +7,9 @@ message always says what was wanted, what was found and what to do about it.
 
 from __future__ import annotations
 
-from tokbench.errors import _general, _models
+from tokbench.errors import _general, _models, _questions
 from tokbench.errors._general import *  # noqa: F403, the names are listed there
 from tokbench.errors._models import *  # noqa: F403, the names are listed there
+from tokbench.errors._questions import *  # noqa: F403, the names are listed there
 
-__all__ = [*_general.__all__, *_models.__all__]  # noqa: PLE0604, both are lists of names
+__all__ = [*_general.__all__, *_models.__all__, *_questions.__all__]  # noqa: PLE0604, all are lists of names
