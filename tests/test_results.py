@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,6 +27,7 @@ _SAMPLES = st.builds(
     Sample, item_id=_TEXT, metric=_TEXT, outcome=st.sampled_from(["correct", "wrong", "invalid", "failed", "skipped"]),
     stratum=_TEXT, score=st.none() | _FLOAT, completion=st.none() | _TEXT, gold=st.none() | _TEXT,
     ids=st.none() | st.lists(st.integers(0, 2**40)).map(tuple), seconds=st.none() | _FLOAT,
+    detail=st.none() | st.dictionaries(_TEXT, st.none() | _TEXT | st.integers() | st.booleans() | st.lists(_TEXT)),
 )  # fmt: skip
 _METRICS = st.builds(
     Metric, metric=_TEXT, value=st.none() | _FLOAT, k=st.none() | _FLOAT, n=st.integers(0, 2**40), unit=_TEXT,
@@ -45,6 +47,39 @@ def _write(root: Path, key: RunKey = KEY, value: float = 1.0) -> Path:
     with RunWriter.open(root, key, _record(key)) as run:
         run.append("laws", [_sample("law/pure")], [Metric(metric="m", value=value)])
         return run.finish({"exit_status": 0})
+
+
+# ---------------------------------------------------------------------- tables of a suite's own
+
+
+def test_a_table_of_the_suite_is_kept_and_read_back(tmp_path: Path) -> None:
+    table = pl.DataFrame({"item_id": ["a", "b"], "spans": [[[0, 1]], []]})
+    with RunWriter.open(tmp_path, KEY, _record()) as run:
+        run.append("laws", [_sample("law/pure")], [])
+        run.attach("features", table)
+        with pytest.raises(ValueError, match="samples"):
+            run.attach("samples", table)
+        with pytest.raises(ValueError, match="lower-case"):
+            run.attach("../x", table)
+    with RunWriter.open(tmp_path, KEY, _record()) as run:  # a kill between the table and the end loses nothing
+        directory = run.finish({})
+    (found,) = results.load(tmp_path)
+    assert found.table("features").equals(table)
+    assert found.group("files")["features.parquet"]["rows"] == 2  # type: ignore[index]
+    with pytest.raises(RecordError, match="no table 'items': its tables are features, metrics, samples"):
+        found.table("items")
+    (directory / "features.parquet").write_bytes(b"")
+    with pytest.raises(RecordError, match="the file was changed"):
+        found.table("features")
+    with RunWriter.open(tmp_path, KEY, _record(), overwrite=True):
+        assert not (directory / "features.parquet").exists()
+
+
+def test_failures_are_counted(tmp_path: Path) -> None:
+    with RunWriter.open(tmp_path, KEY, _record()) as run:
+        run.append("a", [_sample("x", outcome="failed"), _sample("y"), _sample("z", outcome="failed")], [])
+        directory = run.finish({})
+    assert results.failures(directory) == 2
 
 
 # ---------------------------------------------------------------------- strings and rows
@@ -82,7 +117,7 @@ def test_frames_have_the_columns_of_the_specification(tmp_path: Path) -> None:
     [run] = results.load(_write(tmp_path))
     assert run.samples.columns == [
         "run_id", "suite", "suite_version", "item_id", "stratum", "cluster", "tokenizer", "model", "metric", "outcome",
-        "score", "prompt_sha256", "completion", "ids", "gold", "seconds", "message",
+        "score", "prompt_sha256", "completion", "ids", "gold", "seconds", "message", "detail",
     ]  # fmt: skip
     assert set(run.metrics.columns) >= {
         "metric", "direction", "k", "n", "n_invalid", "n_failed", "value", "lo", "hi", "method", "unit", "filter",

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tokbench.errors import MissingExtraError, TokbenchError, TokenizerFileMissing, VocabularyUnavailable
-from tokbench.results import RunKey, RunWriter, check_output_directory, provenance, status
-from tokbench.suites.part import Plan
+from tokbench.results import RunKey, RunWriter, check_output_directory, failures, provenance, status
+from tokbench.suites.part import PartContext, Plan
 from tokbench.tokenizers import Tokenizer, load_tokenizer
 
 __all__ = ["Event", "RunOutcome", "RunRequest", "Skipped", "run"]
@@ -66,12 +66,12 @@ class Event:
     """What happens during a run, for a progress display.
 
     Attributes:
-        kind: ``started`` (``done`` of ``total`` parts are there already), ``part`` (``text`` is being done),
-            ``advanced`` (one part is finished), ``finished``, or ``kept`` (it was finished before).
+        kind: ``started`` (``done`` of ``total`` steps are there already), ``part`` (``text`` is being done),
+            ``advanced`` (``done`` more steps are finished), ``finished``, or ``kept`` (it was finished before).
         spec: The tokenizer.
         text: Title of a part.
-        done: Parts already there.
-        total: Parts in all.
+        done: Steps; a part is one step, or as many as it says.
+        total: Steps in all.
     """
 
     kind: Literal["started", "part", "advanced", "finished", "kept"]
@@ -164,9 +164,12 @@ def _run_one(request: RunRequest, spec: str, specs: Sequence[str], observe: Obse
     partners = plan.partners(tokenizer, [_load(other) for other in specs if other != spec])
     key = run_key(plan, tokenizer, [*references, *partners])
     directory = request.out / key.name
-    if not request.overwrite and status(directory) == "complete":
-        observe(Event("kept", spec))
-        return str(directory), True
+    again = request.overwrite
+    if not again and status(directory) == "complete":
+        again = plan.retries and failures(directory) > 0
+        if not again:
+            observe(Event("kept", spec))
+            return str(directory), True
     model = plan.model_of(tokenizer)
     record = provenance(
         key=key,
@@ -175,17 +178,26 @@ def _run_one(request: RunRequest, spec: str, specs: Sequence[str], observe: Obse
         data=plan.data_files(),
         argv=request.argv or None,
     )
-    with RunWriter.open(request.out, key, record, overwrite=request.overwrite) as writer:
+    with RunWriter.open(request.out, key, record, overwrite=again) as writer:
         parts = plan.parts(tokenizer, references, partners)
         done = [part for part in parts if part.key in writer.done_keys]
-        observe(Event("started", spec, done=len(done), total=len(parts)))
+        total = sum(part.steps for part in parts)
+        observe(Event("started", spec, done=sum(part.steps for part in done), total=total))
         for part in parts:
             if part.key in writer.done_keys:
                 continue
             observe(Event("part", spec, part.title))
-            result = part.run(writer.samples)
+            ticked = 0
+
+            def tick(steps: int) -> None:
+                nonlocal ticked
+                ticked += steps
+                observe(Event("advanced", spec, done=steps))
+
+            context = PartContext(samples=writer.samples, out=request.out, tick=tick, attach=writer.attach)
+            result = part.work(context)
             writer.append(part.key, result.samples, result.metrics)
-            observe(Event("advanced", spec))
+            observe(Event("advanced", spec, done=part.steps - ticked))
         wrong = sum(row.outcome == "wrong" and row.metric == "law" for row in writer.samples)
         writer.finish({"exit_status": 1 if wrong else 0})
     observe(Event("finished", spec))

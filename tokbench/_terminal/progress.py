@@ -61,7 +61,7 @@ class RunProgress:
         elif event.kind == "part":
             self._progress.update(self._tasks[event.spec], description=event.text)
         elif event.kind == "advanced":
-            self._progress.advance(self._tasks[event.spec])
+            self._progress.advance(self._tasks[event.spec], event.done)
         elif event.kind == "finished":
             self._progress.update(self._tasks[event.spec], description="done")
         else:

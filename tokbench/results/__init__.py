@@ -12,7 +12,7 @@ from tokbench.results._provenance import provenance
 from tokbench.results._read import Run, load, scan
 from tokbench.results._rows import Metric, Outcome, Sample, escape, unescape
 from tokbench.results._scrub import Scrubber, scrub
-from tokbench.results._store import SCHEMA, RunKey, RunWriter, Status, status
+from tokbench.results._store import SCHEMA, RunKey, RunWriter, Status, failures, status
 
 __all__ = [
     "SCHEMA",
@@ -26,6 +26,7 @@ __all__ = [
     "Status",
     "check_output_directory",
     "escape",
+    "failures",
     "load",
     "provenance",
     "scan",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,6 +19,9 @@ Table = Literal["samples", "metrics"]
 RUN_COLUMNS = ("run_id", "suite", "suite_version", "tokenizer", "model")
 """Columns that are the same in all rows of a run."""
 
+_ADDED = frozenset({"detail"})
+"""Columns that runs of older versions do not have."""
+
 
 def schema(table: Table) -> dict[str, pl.DataType]:
     """Columns of ``samples.parquet`` or ``metrics.parquet`` in their order, with their types."""
@@ -28,7 +33,7 @@ def schema(table: Table) -> dict[str, pl.DataType]:
             "run_id": text, "suite": text, "suite_version": text, "item_id": text, "stratum": text, "cluster": text,
             "tokenizer": text, "model": text, "metric": text, "outcome": text, "score": number,
             "prompt_sha256": text, "completion": text, "ids": pl.List(pl.Int64), "gold": text, "seconds": number,
-            "message": text,
+            "message": text, "detail": text,
         }  # fmt: skip
     return {
         "metric": text, "direction": text, "k": number, "n": count, "n_invalid": count, "n_failed": count,
@@ -56,6 +61,8 @@ def frame(table: Table, rows: Sequence[Sample] | Sequence[Metric], record: Mappi
             data[name] = [shared[name]] * len(rows)
             continue
         values = [getattr(row, name) for row in rows]
+        if name == "detail":  # ASCII, so that nothing in it needs an escape
+            values = [None if value is None else json.dumps(value, sort_keys=True) for value in values]
         data[name] = [escape(value) if isinstance(value, str) else value for value in values]
     return pl.DataFrame(data, schema=columns, strict=False)
 
@@ -82,8 +89,24 @@ def read(table: Table, path: Path) -> pl.DataFrame:
         problem = f"not a whole Parquet file ({what}): run again with --overwrite"
         raise RecordError(str(path), problem) from error
     for name, dtype in schema(table).items():
+        if name not in data.columns and name in _ADDED:
+            data = data.with_columns(pl.lit(None, dtype).alias(name))
         if name not in data.columns:
             raise RecordError(str(path), f"the column {name} is missing")
         if data.schema[name] != dtype and data.schema[name] != pl.Null:
             raise RecordError(str(path), f"the column {name} has the type {data.schema[name]}, expected {dtype}")
     return data
+
+
+def table_bytes(data: pl.DataFrame) -> bytes:
+    """A frame as the bytes of a Parquet file."""
+    buffer = io.BytesIO()
+    data.write_parquet(buffer)
+    return buffer.getvalue()
+
+
+def rows_in(data: bytes) -> int:
+    """Number of rows of the Parquet file that ``data`` is."""
+    import polars as pl
+
+    return int(pl.scan_parquet(io.BytesIO(data)).select(pl.len()).collect().item())

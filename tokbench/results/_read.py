@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tokbench.errors import DuplicateRunError, RecordError
 from tokbench.results._provenance import SCHEMA
 from tokbench.results._rows import Metric, Row, Sample
-from tokbench.results._store import JOURNAL, RECORD, TABLES, is_complete, read_journal
+from tokbench.results._store import JOURNAL, RECORD, TABLES, is_attachment, is_complete, read_journal
 
 if TYPE_CHECKING:
     import polars as pl
@@ -128,6 +128,28 @@ class Run:
 
         return frame("metrics", self._metrics, self.record) if isinstance(self._metrics, Sequence) else self._metrics
 
+    def table(self, name: str) -> pl.DataFrame:
+        """A table of the suite's own that the run holds beside its rows, for example ``features``.
+
+        Raises:
+            RecordError: If there is none of this name, or if it is not the one that the record speaks of.
+        """
+        import polars as pl
+
+        files = self.group("files")
+        entry = files.get(f"{name}.parquet")
+        if self.directory is None or not isinstance(entry, Mapping) or not is_attachment(f"{name}.parquet"):
+            known = ", ".join(sorted(file.removesuffix(".parquet") for file in files)) or "none"
+            raise RecordError(self.id, f"has no table {name!r}: its tables are {known}")
+        path = self.directory / f"{name}.parquet"
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise RecordError(str(path), f"cannot be read ({error.strerror}): run again with --overwrite") from error
+        if path.resolve().parent != self.directory.resolve() or entry.get("sha256") != hashlib.sha256(data).hexdigest():
+            raise RecordError(str(path), "its SHA-256 is not the one in run.json: the file was changed")
+        return pl.read_parquet(data)
+
     @property
     def summary(self) -> pl.DataFrame:
         """The metrics with the columns that name the run in front: ready to be stacked with those of others."""
@@ -150,7 +172,7 @@ def _load_one(directory: Path) -> Run:
     files = record.get("files")
     entries = files if isinstance(files, Mapping) else {}
     for name in entries:
-        if name not in TABLES.values():
+        if name not in TABLES.values() and not is_attachment(name):
             raise RecordError(str(directory / RECORD), f"refers to {name!r}, which is no file of a run: refused")
     frames = []
     for table, name in TABLES.items():

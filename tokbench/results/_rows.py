@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
@@ -36,6 +37,7 @@ class Sample:
         gold: What was expected, as text.
         seconds: Time taken, or None.
         message: One paragraph for a person: reason of a skip, minimal counterexample of a failure.
+        detail: What the suite says of the sample beside that, as JSON values: the parsed answer, why it ended.
     """
 
     item_id: str
@@ -50,6 +52,7 @@ class Sample:
     gold: str | None = None
     seconds: float | None = None
     message: str = ""
+    detail: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +142,9 @@ def from_plain(kind: type[Row], plain: Mapping[str, object]) -> Row:
         if field.name not in plain:
             continue
         value = plain[field.name]
-        if isinstance(value, str):
+        if field.name == "detail" and isinstance(value, str):
+            value = json.loads(value)  # as a column of Parquet holds it
+        elif isinstance(value, str):
             value = unescape(value)
         if field.name in _WORDS and value not in _WORDS[field.name]:
             msg = f"field {field.name} holds {value!r}: expected one of {', '.join(_WORDS[field.name])}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import re
@@ -12,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Literal, Self
+from typing import IO, TYPE_CHECKING, Literal, Self
 
 from tokbench.errors import OutputDirectoryError, RecordError
 from tokbench.results._files import RunLock, file_entry, json_text, sync_directory, write_atomically
@@ -20,7 +19,10 @@ from tokbench.results._provenance import SCHEMA, packages, plain, utc_now
 from tokbench.results._rows import Metric, Sample, from_plain, to_plain
 from tokbench.results._scrub import Scrubber
 
-__all__ = ["SCHEMA", "RunKey", "RunWriter", "Status", "status"]
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["SCHEMA", "RunKey", "RunWriter", "Status", "failures", "status"]
 
 Status = Literal["absent", "running", "complete"]
 
@@ -87,6 +89,19 @@ def status(directory: Path) -> Status:
     if not (directory / RECORD).exists():
         return "absent"
     return "complete" if is_complete(read_record(directory / RECORD)) else "running"
+
+
+def failures(directory: Path) -> int:
+    """Number of samples of a finished run for which nothing came back.
+
+    Raises:
+        RecordError: If its record cannot be read.
+    """
+    from tokbench.results._read import read_record
+
+    outcome = read_record(directory / RECORD).get("outcome")
+    counts = outcome.get("counts") if isinstance(outcome, Mapping) else None
+    return int(counts.get("failed", 0)) if isinstance(counts, Mapping) else 0
 
 
 def is_complete(record: Mapping[str, object]) -> bool:
@@ -248,6 +263,19 @@ class RunWriter:
         os.fsync(self._file.fileno())
         self._journal.parts[part_key] = (kept_samples, kept_metrics)
 
+    def attach(self, name: str, table: pl.DataFrame) -> None:
+        """Keep a table of the suite's own as ``<name>.parquet``, instead of an older one of this name.
+
+        Raises:
+            ValueError: If the name is that of one of the run's own tables, or no name of a file.
+        """
+        from tokbench.results._frames import table_bytes
+
+        if not is_attachment(f"{name}.parquet"):
+            msg = f"table {name!r}: expected lower-case letters, digits and _, and not samples or metrics"
+            raise ValueError(msg)
+        write_atomically(self.directory / f"{name}.parquet", table_bytes(table))
+
     def finish(self, outcome: Mapping[str, object], *, metrics: Sequence[Metric] = ()) -> Path:
         """Write the tables, then the finished record, then remove the journal.
 
@@ -258,7 +286,7 @@ class RunWriter:
         Returns:
             The directory of the run.
         """
-        from tokbench.results._frames import frame
+        from tokbench.results._frames import frame, rows_in, table_bytes
 
         samples, all_metrics = self.samples, [*self.metrics, *metrics]
         record = dict(self._record)
@@ -269,10 +297,12 @@ class RunWriter:
         record["outcome"] = self._scrubber.record(plain({**_outcome(samples, all_metrics), **outcome}))
         files: dict[str, object] = {}
         for table, rows in (("samples", samples), ("metrics", all_metrics)):
-            buffer = io.BytesIO()
-            frame(table, rows, record).write_parquet(buffer)  # type: ignore[arg-type]
-            write_atomically(self.directory / TABLES[table], buffer.getvalue())
-            files[TABLES[table]] = file_entry(buffer.getvalue(), len(rows))
+            data = table_bytes(frame(table, rows, record))  # type: ignore[arg-type]
+            write_atomically(self.directory / TABLES[table], data)
+            files[TABLES[table]] = file_entry(data, len(rows))
+        for path in attached(self.directory):
+            data = path.read_bytes()
+            files[path.name] = file_entry(data, rows_in(data))
         record["files"] = files
         write_atomically(self.directory / RECORD, json_text(record).encode())
         self._record = record
@@ -305,8 +335,18 @@ def _group(record: Mapping[str, object], name: str) -> dict[str, object]:
 def _clear(directory: Path) -> None:
     # The journal goes first: a crash after it leaves the old finished run, or one that starts from nothing,
     # but never a new run with old rows.
-    for name in (JOURNAL, RECORD, *TABLES.values()):
-        (directory / name).unlink(missing_ok=True)
+    for path in [directory / name for name in (JOURNAL, RECORD, *TABLES.values())] + attached(directory):
+        path.unlink(missing_ok=True)
+
+
+def is_attachment(name: str) -> bool:
+    """Whether a file of this name is a table of a suite's own."""
+    return re.fullmatch(r"[a-z][a-z0-9_]*\.parquet", name) is not None and name not in TABLES.values()
+
+
+def attached(directory: Path) -> list[Path]:
+    """Tables of the suite's own that a run holds."""
+    return sorted(path for path in directory.glob("*.parquet") if is_attachment(path.name))
 
 
 def _opened(directory: Path, record: dict[str, object]) -> dict[str, object]:

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from tokbench.results import Metric, Sample
 from tokbench.tokenizers import Tokenizer
 
-__all__ = ["Part", "PartResult", "Plan"]
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["Part", "PartContext", "PartResult", "Plan", "alone"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,23 @@ class PartResult:
 
     samples: list[Sample] = field(default_factory=list)
     metrics: list[Metric] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartContext:
+    """What a part is given.
+
+    Attributes:
+        samples: Sample rows of the parts before it, for metrics over a whole run.
+        out: Directory of all runs; answers of models are kept below it, because several runs may share them.
+        tick: Called with the number of steps that were done since the last call.
+        attach: Called with a name and a frame: a table of the suite's own, kept as ``<name>.parquet`` beside the rows.
+    """
+
+    samples: Sequence[Sample] = ()
+    out: Path = Path()
+    tick: Callable[[int], None] = lambda _steps: None
+    attach: Callable[[str, pl.DataFrame], None] = lambda _name, _frame: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +53,18 @@ class Part:
             that are already in its journal.
         title: What a progress bar says while it runs.
         work: Does it.
-        over: Does it on the rows of all parts before it, instead of ``work``: for metrics over a whole run.
+        steps: How much of the progress of a run it is, 1 for a part that cannot say how far it is.
     """
 
     key: str
     title: str
-    work: Callable[[], PartResult] | None = None
-    over: Callable[[Sequence[Sample]], PartResult] | None = None
+    work: Callable[[PartContext], PartResult]
+    steps: int = 1
 
-    def run(self, rows: Sequence[Sample]) -> PartResult:
-        """Do it; ``rows`` are those of the parts before."""
-        if self.over is not None:
-            return self.over(rows)
-        assert self.work is not None, "a part has work"
-        return self.work()
+
+def alone(work: Callable[[], PartResult]) -> Callable[[PartContext], PartResult]:
+    """The work of a part that needs nothing of its context."""
+    return lambda _context: work()
 
 
 class Plan(Protocol):
@@ -57,6 +76,8 @@ class Plan(Protocol):
         profile: ``smoke``, ``core`` or ``full``.
         seed: Seed of all that is drawn.
         references: Specs of engines that every tokenizer is compared with.
+        retries: Whether a finished run in which requests failed is done again by the same command (what came back
+            is not asked again).
     """
 
     @property
@@ -69,6 +90,8 @@ class Plan(Protocol):
     def seed(self) -> int: ...  # noqa: D102
     @property
     def references(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def retries(self) -> bool: ...  # noqa: D102
 
     def items(self) -> dict[str, str]:
         """SHA-256 of every set of items that the run uses."""

@@ -24,7 +24,7 @@ from tokbench.suites.exactness.bias import (
 from tokbench.suites.exactness.bias_rows import bias_metrics
 from tokbench.suites.exactness.cuts import choices, cuts, heads, passages
 from tokbench.suites.exactness.texts import embedded_corpus
-from tokbench.suites.part import Part, PartResult
+from tokbench.suites.part import Part, PartContext, PartResult
 from tokbench.tokenizers import Tokenizer
 
 __all__ = ["BiasPlan"]
@@ -88,6 +88,9 @@ class BiasPlan:
 
     references: tuple[str, ...] = ()
     """Engines to compare ids with: none on this side."""
+
+    retries: bool = False
+    """Nothing here is a request that can fail."""
 
     def items(self) -> dict[str, str]:
         """SHA-256 of the texts that are cut."""
@@ -179,12 +182,12 @@ class BiasPlan:
         whole = [cut.passage for cut in found[:: max(1, settings.choice_share)]]
         once = list({passage.name: passage for passage in whole}.values())
         parts.append(Part("bias/invariance", "cut invariance", _work(partial(invariance_samples, readings, once))))
-        parts.append(Part("bias/metrics", "metrics", over=lambda rows: PartResult([], bias_metrics(rows))))
+        parts.append(Part("bias/metrics", "metrics", lambda context: PartResult([], bias_metrics(context.samples))))
         return parts
 
 
-def _work(measure: Callable[[], list[Sample]]) -> Callable[[], PartResult]:
-    return lambda: PartResult(measure(), [])
+def _work(measure: Callable[[], list[Sample]]) -> Callable[[PartContext], PartResult]:
+    return lambda _context: PartResult(measure(), [])
 
 
 def _start(start: str | None) -> str | tuple[int, ...] | None:

@@ -30,7 +30,7 @@ from tokbench.suites.exactness.parity_rows import decode_rows, parity_rows
 from tokbench.suites.exactness.segmenters import segmenter as find_words
 from tokbench.suites.exactness.texts import Text, embedded_corpus, read_parallel, read_text
 from tokbench.suites.exactness.vectors import check_vectors, find_sets, read_set, vector_rows
-from tokbench.suites.part import Part, PartResult
+from tokbench.suites.part import Part, PartResult, alone
 from tokbench.tokenizers import Tokenizer
 
 __all__ = ["ExactnessPlan", "growth_rows", "law_rows"]
@@ -188,6 +188,11 @@ class ExactnessPlan:
         return self.definition.version
 
     @property
+    def retries(self) -> bool:
+        """Nothing here is a request that can fail."""
+        return False
+
+    @property
     def settings(self) -> Profile:
         """Numbers of the profile."""
         return self.definition.profile(self.profile)
@@ -279,19 +284,19 @@ class ExactnessPlan:
         parts = [self.law_part(tokenizer, law) for law in select_laws(self.laws, groups=self.law_groups())]
         if self.laws is not None and not all(name.startswith("-") for name in self.laws):
             parts = [part for part in parts if part.key != "laws/growth"]
-        parts.append(Part("losses", "losses", partial(self._losses, tokenizer)))
+        parts.append(Part("losses", "losses", alone(partial(self._losses, tokenizer))))
         for reference in references:
             parts.append(self.parity_part(tokenizer, reference, by_bytes=self.by_bytes))
         for partner in partners:
             if partner.info.slug not in {reference.info.slug for reference in references}:
                 parts.append(self.parity_part(tokenizer, partner, by_bytes=False))
         parts += [self.vector_part(tokenizer, entry) for entry in self.vector_sets(tokenizer)]
-        parts.append(Part("digits", "digit policy", partial(digit_rows, tokenizer, self.definition.digits)))
-        parts.append(Part("metrics", "intrinsic metrics", partial(self._metrics, tokenizer, references)))
+        parts.append(Part("digits", "digit policy", alone(partial(digit_rows, tokenizer, self.definition.digits))))
+        parts.append(Part("metrics", "intrinsic metrics", alone(partial(self._metrics, tokenizer, references))))
         if settings.audit:
             parts.append(self.audit_part(tokenizer))
         if settings.exhaustive:
-            parts.append(Part("exhaustive", "every code point", lambda: exhaustive_rows(exhaustive(tokenizer))))
+            parts.append(Part("exhaustive", "every code point", lambda _: exhaustive_rows(exhaustive(tokenizer))))
         if settings.growth or (self.laws is not None and "growth" in self.laws):
             parts.append(self.growth_part(tokenizer))
         return parts
@@ -302,7 +307,7 @@ class ExactnessPlan:
         def work() -> PartResult:
             return law_rows(law, check_law(tokenizer, law, max_examples=self.settings.law_examples, seed=self.seed))
 
-        return Part(f"laws/{law.id}", f"law {law.id}", work)
+        return Part(f"laws/{law.id}", f"law {law.id}", alone(work))
 
     def parity_part(self, tokenizer: Tokenizer, reference: Tokenizer, *, by_bytes: bool) -> Part:
         """Parity of ids, and of the libraries' decoding, with one other engine."""
@@ -324,7 +329,7 @@ class ExactnessPlan:
             )
             return PartResult(found.samples + decoded.samples, found.metrics + decoded.metrics)
 
-        return Part(f"parity/{slug}-{reference.info.fingerprint[:8]}", f"parity with {slug}", work)
+        return Part(f"parity/{slug}-{reference.info.fingerprint[:8]}", f"parity with {slug}", alone(work))
 
     def vector_sets(self, tokenizer: Tokenizer) -> list[VectorSet]:
         """Sets of expected ids that belong to ``tokenizer`` and are at hand."""
@@ -338,17 +343,17 @@ class ExactnessPlan:
         def work() -> PartResult:
             return vector_rows(entry, check_vectors(tokenizer, entry, read_set(entry, folder)))
 
-        return Part(f"vectors/{entry.set}", f"expected ids {entry.set}", work)
+        return Part(f"vectors/{entry.set}", f"expected ids {entry.set}", alone(work))
 
     @staticmethod
     def audit_part(tokenizer: Tokenizer) -> Part:
         """The audit of the vocabulary."""
-        return Part("audit", "vocabulary audit", lambda: audit_rows(audit(tokenizer)))
+        return Part("audit", "vocabulary audit", lambda _: audit_rows(audit(tokenizer)))
 
     @staticmethod
     def growth_part(tokenizer: Tokenizer) -> Part:
         """Growth of time on hostile input."""
-        return Part("growth", "growth", lambda: growth_rows(measure_growth(tokenizer)))
+        return Part("growth", "growth", lambda _: growth_rows(measure_growth(tokenizer)))
 
     def _losses(self, tokenizer: Tokenizer) -> PartResult:
         corpus = parity_corpus(self.settings.parity_strings)
