@@ -6,4 +6,4 @@ python3 -m venv .venv
 . .venv/bin/activate
 python -m pip install --quiet --upgrade "pip>=25.1"
 python -m pip install --quiet --editable . --group dev
-exec python -m pytest "$@"
+exec python -m pytest -n auto --dist worksteal "$@"  # neighbours share fixtures, and no worker waits for the last file
