@@ -75,7 +75,7 @@ def test_progress_without_a_terminal_is_one_line_a_tokenizer() -> None:
     console = Console(file=io.StringIO(), width=80)
     with RunProgress(console) as progress:
         for event in (
-            Event("started", "x", total=2), Event("part", "x", "law a"), Event("advanced", "x"),
+            Event("started", "x", total=2), Event("part", "x", "law a"), Event("advanced", "x", done=1),
             Event("finished", "x"), Event("kept", "y"),
         ):  # fmt: skip
             progress.observe(event)
@@ -88,7 +88,7 @@ def test_progress_on_a_terminal_names_what_is_being_done() -> None:
     with RunProgress(console) as progress:
         progress.observe(Event("started", "x", done=1, total=2))
         progress.observe(Event("part", "x", "law round-trip"))
-        progress.observe(Event("advanced", "x"))
+        progress.observe(Event("advanced", "x", done=1))
         progress.observe(Event("finished", "x"))
         progress.observe(Event("kept", "y"))
     assert isinstance(console.file, io.StringIO)
