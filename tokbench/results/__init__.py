@@ -10,6 +10,7 @@ from __future__ import annotations
 from tokbench.results._check import check_output_directory
 from tokbench.results._provenance import provenance
 from tokbench.results._read import Run, load, scan
+from tokbench.results._responses import ResponseStore
 from tokbench.results._rows import Metric, Outcome, Sample, escape, unescape
 from tokbench.results._scrub import Scrubber, scrub
 from tokbench.results._store import SCHEMA, RunKey, RunWriter, Status, failures, status
@@ -18,6 +19,7 @@ __all__ = [
     "SCHEMA",
     "Metric",
     "Outcome",
+    "ResponseStore",
     "Run",
     "RunKey",
     "RunWriter",

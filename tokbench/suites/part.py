@@ -126,3 +126,7 @@ class Plan(Protocol):
     ) -> list[Part]:
         """What a run of ``tokenizer`` consists of."""
         ...
+
+    def notes(self) -> list[str]:
+        """What a person should know after the run beside its numbers; one line each."""
+        ...

@@ -126,6 +126,10 @@ class BiasPlan:
         """
         self.readings(tokenizer)
 
+    def notes(self) -> list[str]:
+        """Nothing beside the numbers."""
+        return []
+
     def partners(self, tokenizer: Tokenizer, others: Sequence[Tokenizer]) -> list[Tokenizer]:
         """None: this side compares no engines."""
         return []

@@ -253,6 +253,11 @@ class ExactnessPlan:
                 check_vocabulary(tokenizer, reference)
 
     @staticmethod
+    def notes() -> list[str]:
+        """Nothing beside the numbers."""
+        return []
+
+    @staticmethod
     def partners(tokenizer: Tokenizer, others: Sequence[Tokenizer]) -> list[Tokenizer]:
         """Those of ``others`` that have the very vocabulary of ``tokenizer``, so that ids must agree."""
         found = []
