@@ -12,7 +12,7 @@ import pytest
 from tokbench._resources import resource
 from tokbench.bytelevel import ByteModel, InCall, NextTokenModel
 from tokbench.errors import MissingExtraError, ModelFileError, OptionError, UnknownIdError, UnknownModelError
-from tokbench.models import HashModel, NgramModel, list_models, load_byte_model, load_model, registry
+from tokbench.models import HashModel, NgramModel, _backends, list_models, load_byte_model, load_model
 from tokbench.tokenizers import load_tokenizer
 
 TABLE = {0: b"a", 1: b"b", 2: b"ab"}
@@ -139,7 +139,7 @@ def test_a_keyword_and_a_spec_load_the_same() -> None:
 
 
 def test_a_missing_library_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_missing", lambda entry: "torch" if entry.extra else None)
+    monkeypatch.setattr(_backends, "missing_library", lambda entry: "torch" if entry.extra else None)
     with pytest.raises(MissingExtraError, match=r"tokbench\[transformers\]"):
         load_model("hf:./folder")
     rows = {row.spec: row for row in list_models()}

@@ -101,6 +101,11 @@ class HfModel:
         """Spec of the model's own tokenizer, or None."""
         return self.info.tokenizer
 
+    @property
+    def network(self) -> PreTrainedModel:
+        """The model of transformers."""
+        return cast("PreTrainedModel", self._model)
+
     # ------------------------------------------------------------------ the protocol
 
     def initial(self) -> tuple[Handle, Floats]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tokbench.models._hf import HfModel
     from tokbench.tokenizers import Tokenizer
 
-__all__ = ["described", "load"]
+__all__ = ["described", "load", "load_given"]
 
 _DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _EXPECTED = "a folder with config.json and weights (safetensors)"
@@ -34,9 +34,13 @@ def load(spec: str, locator: str, tokenizer: Tokenizer | None, options: dict[str
         ModelFileError: If there is no such folder, or transformers makes nothing of it.
         OptionError: If an option has a wrong name or value.
     """
+    return load_given(spec, locator, tokenizer, Options("hf", options))
+
+
+def load_given(spec: str, locator: str, tokenizer: Tokenizer | None, given: Options) -> HfModel:
+    """:func:`load` with options of which some are taken already."""
     from tokbench.models._hf import HfModel
 
-    given = Options("hf", options)
     device, dtype = given.text("device", "cpu"), given.text("dtype", "float32", tuple(_DTYPES))
     threads, max_positions = given.integer("threads", least=1), given.integer("max_positions", least=1)
     start, end = _start(given.raw("start"), tokenizer), given.ids("end")

@@ -206,6 +206,11 @@ class CompletionModel(Protocol):
 class ChoiceModel(Protocol):
     """Anything that gives the probability of answers."""
 
+    @property
+    def info(self) -> ModelInfo:
+        """Everything that identifies the model."""
+        ...
+
     def score_choices(
         self,
         prompts: Sequence[Prompt],
