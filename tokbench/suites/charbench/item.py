@@ -38,6 +38,7 @@ class Fields:
         choices: The options, for answers of type ``choice``.
         gold_index: 0-based index in the word of the character that decides the answer (target of TTL), or None.
         index_base: 0 or 1 where the question counts positions, or None.
+        word: The form in which the word is asked about, or None for that of the list.
     """
 
     answer: str
@@ -47,6 +48,7 @@ class Fields:
     choices: tuple[str, ...] = ()
     gold_index: int | None = None
     index_base: int | None = None
+    word: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields as fields_of
 from typing import TYPE_CHECKING
 
-from tokbench.errors import OptionError, UnknownNameError
+from tokbench.errors import OptionError, UnknownNameError, WordListError
 from tokbench.suites.charbench.item import Item, case_form
 from tokbench.suites.charbench.ranking import VERSION
-from tokbench.suites.charbench.selection import PROFILES, Chosen, Shortfall, balanced, natural
+from tokbench.suites.charbench.selection import OPEN_CELL, PROFILES, Chosen, Shortfall, balanced, natural
 from tokbench.suites.charbench.task import Task
 from tokbench.suites.charbench.tasks import select_tasks
 from tokbench.suites.charbench.tasks.core import PAPER, Core
-from tokbench.suites.charbench.words import WordList, load_words
+from tokbench.suites.charbench.words import WordList, load_words, script_of, units_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,11 +29,14 @@ GOLDS = ("balanced", "natural")
 
 
 def _item(task: Task, variant: str, gold_profile: str, words: WordList, length: int, chosen: Chosen) -> Item:
-    fields = chosen.fields
+    fields = task.member(chosen.fields, chosen.word, variant)
+    text, units = chosen.word.text, chosen.word.units
+    if fields.word is not None:
+        text, units = fields.word, units_of(fields.word, words.unit)
     return Item(
         item_id=f"{VERSION}/{gold_profile}/{task.id}/{variant}/L{length}/{chosen.index}",
-        task=task.id, variant=variant, gold_profile=gold_profile, list_name=words.name, word=chosen.word.text,
-        unit=words.unit, length=length, level=chosen.word.level, case_form=case_form(chosen.word.units),
+        task=task.id, variant=variant, gold_profile=gold_profile, list_name=words.name, word=text,
+        unit=words.unit, length=length, level=chosen.word.level, case_form=case_form(units),
         answer=fields.answer, answer_type=task.answer_type, query_char=fields.query_char, query_pos=fields.query_pos,
         args=fields.args, choices=fields.choices, gold_index=fields.gold_index, index_base=fields.index_base,
         gold_bin=str(chosen.gold), rep=chosen.rep,
@@ -76,7 +79,7 @@ def build_items(
     Raises:
         UnknownNameError: If a name does not exist.
         OptionError: If ``natural`` is asked for tasks beyond the paper's.
-        WordListError: If the list is too small for ``natural``.
+        WordListError: If the list is too small for ``natural``, or gives no item at all.
     """
     count, chosen = _checked(profile, gold, tasks)
     pool = load_words(words) if isinstance(words, str) else words
@@ -88,12 +91,19 @@ def build_items(
         ]
     found = []
     for task in chosen:
-        for variant in task.variants:
+        for selection, variants in task.selections.items():
+            made: list[tuple[int, Chosen]] = []
             for length in lengths:
-                made, short = balanced(pool, task, variant, length, count, seed)
+                entries, short = balanced(pool, task, selection, length, count, seed)
                 if short is not None and missing is not None:
                     missing.append(short)
-                found += [_item(task, variant, gold, pool, length, entry) for entry in made]
+                made += [(length, entry) for entry in entries]
+            found += [
+                _item(task, variant, gold, pool, length, entry) for variant in variants for length, entry in made
+            ]
+    if not found:
+        problem = f"gives no item: a gold answer is asked for if {OPEN_CELL} words of one length have it"
+        raise WordListError(pool.source, None, problem)
     return found
 
 
@@ -130,8 +140,17 @@ def shortfalls(missing: Sequence[Shortfall]) -> list[str]:
     ]
 
 
-def frame(items: Sequence[Item]) -> pl.DataFrame:
-    """Items as a frame; ``args`` and ``choices`` are lists of text, the arguments as ``name=value``."""
+def frame(items: Sequence[Item], words: WordList | None = None) -> pl.DataFrame:
+    """Items as a frame.
+
+    Args:
+        items: The items.
+        words: Their list; without it ``lang`` and ``zipf`` are null.
+
+    Returns:
+        One row an item: the fields of :class:`Item`, where ``args`` and ``choices`` are lists of text, the arguments
+        as ``name=value``; and ``suite_version``, ``lang``, ``script``, ``zipf``.
+    """
     import polars as pl
 
     text, number = pl.String(), pl.Int64()
@@ -144,4 +163,9 @@ def frame(items: Sequence[Item]) -> pl.DataFrame:
     columns: dict[str, list[object]] = {name: [getattr(item, name) for item in items] for name in types}
     columns["args"] = [[f"{name}={value}" for name, value in item.args] for item in items]
     columns["choices"] = [list(item.choices) for item in items]
-    return pl.DataFrame(columns, schema=types)
+    columns["script"] = [script_of(item.word) for item in items]
+    columns["zipf"] = [None if words is None else words.zipf(item.word) for item in items]
+    return pl.DataFrame(columns, schema=types | {"script": text, "zipf": pl.Float64()}).with_columns(
+        suite_version=pl.lit(VERSION),
+        lang=pl.lit(None if words is None else words.lang, dtype=pl.String),
+    )

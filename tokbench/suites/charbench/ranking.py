@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import blake2b
 
 __all__ = ["VERSION", "H", "Hasher"]
@@ -34,3 +35,12 @@ class Hasher:
         state = self._state.copy()
         state.update(last.encode("utf-8", "surrogatepass"))
         return int.from_bytes(state.digest(), "big")
+
+    def digests(self, lasts: Iterable[bytes]) -> list[bytes]:
+        """The hashes with each of ``lasts`` (UTF-8) as last part, as eight bytes each, which sort like the numbers."""
+        found = []
+        for last in lasts:
+            state = self._state.copy()
+            state.update(last)
+            found.append(state.digest())
+        return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 from tokbench.errors import WordListError
@@ -96,46 +97,55 @@ def natural(words: WordList, tasks: Sequence[Core], lengths: Sequence[int], coun
 
 def _natural(task: Core, word: Word, position: int, index: int) -> Chosen:
     fields = task.at(word, position)
-    return Chosen(index, word, int(fields.answer), int(word.units.count(word.units[position]) > 1), fields)
+    finds = fields.gold_index is not None
+    rep = int(finds and word.units.count(word.units[position]) > 1)
+    return Chosen(index, word, int(fields.answer), rep, fields)
 
 
 # ---------------------------------------------------------------------- balanced
 
 
 class _Queue:
-    """The words of one cell in the order of their hash; only as many are sorted as are asked for."""
+    """The words of one cell in the order of their hash; only as many are sorted as are asked for.
 
-    def __init__(self, members: list[tuple[int, str, int]]) -> None:
-        self._members = members
-        self._sorted = heapq.nsmallest(_LISTED, members) if len(members) > 4 * _LISTED else sorted(members)
+    Args:
+        members: Places of the words in the list, ascending.
+        digests: Their hashes. The list is sorted by text, so that places break ties as words would.
+    """
+
+    def __init__(self, members: Sequence[int], digests: Sequence[bytes]) -> None:
+        self._members = list(zip(digests, members, strict=True))
+        few = len(members) <= 4 * _LISTED
+        self._sorted = sorted(self._members) if few else heapq.nsmallest(_LISTED, self._members)
         self._at = 0
-
-    def __len__(self) -> int:
-        return len(self._members)
 
     def next(self, used: set[int]) -> int | None:
         """Place of the next word that is not used, or None."""
         while True:
             while self._at < len(self._sorted):
-                index = self._sorted[self._at][2]
+                place = self._sorted[self._at][1]
                 self._at += 1
-                if index not in used:
-                    return index
+                if place not in used:
+                    return place
             if len(self._sorted) == len(self._members):
                 return None
             self._sorted = sorted(self._members)
 
 
 def _queues(task: Task, variant: str, name: str, found: Sequence[Word], seed: int, length: int) -> dict[Cell, _Queue]:
-    members: dict[Cell, list[tuple[int, str, int]]] = {}
-    hashers: dict[Cell, Hasher] = {}
-    for index, word in enumerate(found):
+    members: dict[Cell, list[int]] = {}
+    for place, word in enumerate(found):
         for cell in task.cells(word, variant):
-            if cell not in hashers:
-                hashers[cell] = Hasher(VERSION, seed, "cell", name, length, cell[0], cell[1])
-                members[cell] = []
-            members[cell].append((hashers[cell](word.text), word.text, index))
-    return {cell: _Queue(entries) for cell, entries in members.items() if len(entries) >= OPEN_CELL}
+            if cell in members:
+                members[cell].append(place)
+            else:
+                members[cell] = [place]
+    encoded = [word.text.encode("utf-8", "surrogatepass") for word in found]
+    return {
+        cell: _Queue(places, Hasher(VERSION, seed, "cell", name, length, *cell).digests(encoded[at] for at in places))
+        for cell, places in members.items()
+        if len(places) >= OPEN_CELL
+    }
 
 
 def balanced(
@@ -186,23 +196,21 @@ def _take(
         while queue is not None and (at := queue.next(used)) is not None:
             word = found[at]
             candidates = task.cells(word, variant)[gold, rep]
-            draft = Draft(
-                word=word, variant=variant, gold=gold, rep=rep, candidate=candidates[chars(word.text) % len(candidates)],
-                draw=_draws(name, variant, word, seed), pool=words,
-            )  # fmt: skip
-            fields = task.complete(draft)
+            candidate = candidates[chars(word.text) % len(candidates)]
+            draw = partial(_draw, name, task.id, variant, word.text, seed)
+            draft = Draft(word=word, variant=variant, gold=gold, rep=rep, candidate=candidate, draw=draw, pool=words)
+            try:
+                fields = task.complete(draft)
+            except WordListError:  # a word that holds every character of the list has none that is absent
+                fields = None
             if fields is not None:
                 used.add(at)
                 return Chosen(index, word, gold, rep, fields)
     return None
 
 
-class _draws:  # noqa: N801, a function that keeps its first arguments
-    def __init__(self, name: str, variant: str, word: Word, seed: int) -> None:
-        self._first = (name, variant, word.text, seed)
-
-    def __call__(self, what: str) -> int:
-        name, variant, text, seed = self._first
-        if what == "absent":
-            return H(VERSION, seed, "absent", name, text)
-        return H(VERSION, seed, "arg", name, variant, text, what)
+def _draw(name: str, task: str, variant: str, text: str, seed: int, what: str) -> int:
+    """The hash of a further choice; ``absent`` is the one by which a character that is not in the word is drawn."""
+    if what == "absent":
+        return H(VERSION, seed, "absent", name, text)
+    return H(VERSION, seed, "arg", task, variant, text, what)

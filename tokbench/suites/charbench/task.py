@@ -108,3 +108,22 @@ class Task(ABC):
     def heuristics(self, item: Item) -> Mapping[str, str]:
         """Trivial answers by name, which are scored beside every model; constants are added by the baselines."""
         return {}
+
+    # ------------------------------------------------------------------ variants that are asked about the same words
+
+    @property
+    def selections(self) -> Mapping[str, tuple[str, ...]]:
+        """Names under which words are selected, each with the variants that ask about these very words."""
+        return {variant: (variant,) for variant in self.variants}
+
+    def member(self, fields: Fields, word: Word, variant: str) -> Fields:
+        """What a variant makes of the fields of its selection."""
+        return fields
+
+    def question(self, variant: str) -> tuple[str, str]:
+        """Task and variant whose wording and whose answered questions are used."""
+        return self.id, variant
+
+    def rendering(self, variant: str) -> str | None:
+        """How the word is written in the prompt (see :func:`~.prompts.render`); None for the usual way."""
+        return None

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
+import math
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tokbench._resources import resource
 from tokbench.errors import MissingExtraError, OptionError, UnknownNameError, WordListError
 from tokbench.suites.charbench.item import Word
 
-__all__ = ["BUILTIN", "UNITS", "WordList", "load_words", "units_of"]
+if TYPE_CHECKING:
+    from types import ModuleType
+
+__all__ = ["BUILTIN", "UNITS", "WordList", "load_words", "script_of", "units_of"]
 
 BUILTIN: Mapping[str, tuple[str, str]] = {
     "en-scowl-95": ("en-scowl-95.txt.gz", "ee4ffca0e5ddb9367202e6f91e3b428a8d6b16d9c05c77c60e2bb9665551230f")
@@ -23,6 +29,11 @@ BUILTIN: Mapping[str, tuple[str, str]] = {
 
 UNITS = ("codepoint", "grapheme")
 _QUOTES = frozenset("'\"`‘’“”«»")
+_SHOWN = 5
+"""Lines that a warning names."""
+_LINE_ENDS = frozenset("\r\v\f\x85\u2028\u2029")
+_SCRIPTS = {"Cjk": "Han"}
+"""Names of scripts that the names of characters spell otherwise."""
 
 
 def units_of(text: str, unit: str) -> tuple[str, ...]:
@@ -32,6 +43,24 @@ def units_of(text: str, unit: str) -> tuple[str, ...]:
     import regex
 
     return tuple(regex.findall(r"\X", text))
+
+
+@cache
+def _script(letter: str) -> str:
+    name = unicodedata.name(letter, "Unknown").partition(" ")[0].title()
+    return _SCRIPTS.get(name, name)
+
+
+def script_of(text: str) -> str:
+    """Script of most letters of a text, as the names of characters say it (``Latin``); ``Unknown`` without letters.
+
+    Equal numbers fall to the script that comes first in the text.
+    """
+    counts: Counter[str] = Counter()
+    for character, count in Counter(text).items():
+        if unicodedata.category(character)[0] == "L":
+            counts[_script(character)] += count
+    return counts.most_common(1)[0][0] if counts else "Unknown"
 
 
 class WordList:
@@ -44,7 +73,7 @@ class WordList:
         unit: ``codepoint`` or ``grapheme``.
         lang: Language tag, ``und`` if unknown.
         licence: Terms of the data.
-        zipf: Zipf frequency of words, where it is known.
+        zipf: Zipf frequency of words; None asks wordfreq where it is installed and has the language.
         warnings: What a person should know, one line each.
     """
 
@@ -67,7 +96,7 @@ class WordList:
         self.lang = lang
         self.licence = licence
         self.warnings = tuple(warnings)
-        self._zipf = zipf or {}
+        self._zipf = zipf
         self._by_length: dict[int, list[Word]] = {}
         for word in sorted(words, key=lambda word: word.text):
             self._by_length.setdefault(len(word.units), []).append(word)
@@ -80,16 +109,10 @@ class WordList:
     def __contains__(self, text: object) -> bool:
         return text in self._levels
 
-    @property
+    @cached_property
     def script(self) -> str:
-        """Script of most letters, as Unicode names it (``Latin``)."""
-        counts = Counter(
-            unicodedata.name(character, "?").partition(" ")[0].title()
-            for length in self.lengths
-            for word in self.of_length(length)[:200]
-            for character in word.text
-        )
-        return counts.most_common(1)[0][0] if counts else "Unknown"
+        """Script of most letters, see :func:`script_of`."""
+        return script_of("".join(self._levels))
 
     @property
     def lengths(self) -> Sequence[int]:
@@ -132,7 +155,12 @@ class WordList:
         return self._levels.get(text)
 
     def zipf(self, text: str) -> float | None:
-        """Zipf frequency of a word (base-10 logarithm of occurrences in a thousand million words), or None."""
+        """Zipf frequency of a word (base-10 logarithm of occurrences in a thousand million words), or None.
+
+        None too for a word that wordfreq does not list: it is rare, but how rare nobody counted.
+        """
+        if self._zipf is None:
+            self._zipf = _zipf_of(self.lang)
         return self._zipf.get(text)
 
     def entry(self) -> dict[str, object]:
@@ -165,25 +193,83 @@ def _builtin(name: str, unit: str) -> WordList:
     return WordList(f"builtin:{name}", words, sha256=wanted, unit=unit, lang="en", licence="SCOWL (LICENSE.scowl)")
 
 
-def _wordfreq(lang: str, unit: str) -> WordList:
+def _wordfreq_module() -> ModuleType | None:
     try:
         import wordfreq
-    except ImportError as error:
-        raise MissingExtraError("wordfreq", "words", f"needed by wordfreq:{lang}") from error
+    except ImportError:
+        return None
+    return wordfreq
+
+
+@cache
+def _zipf_of(lang: str) -> dict[str, float]:
+    """Zipf frequencies of a language by word, NFC; empty where wordfreq or its list is missing.
+
+    Read from the list itself: asking for a word would tokenize it, which Chinese, Japanese and Korean need more
+    libraries for.
+    """
+    wordfreq = _wordfreq_module()
+    if wordfreq is None or lang not in wordfreq.available_languages("best"):
+        return {}
+    found: dict[str, float] = {}
+    for text, frequency in wordfreq.get_frequency_dict(lang, "best").items():
+        value = round(math.log10(frequency) + 9, 2)
+        text = unicodedata.normalize("NFC", text)  # noqa: PLW2901, the same word
+        found[text] = max(value, found.get(text, value))
+    return found
+
+
+def _wordfreq(lang: str, unit: str) -> WordList:
+    wordfreq = _wordfreq_module()
+    if wordfreq is None:
+        raise MissingExtraError("wordfreq", "words", f"needed by wordfreq:{lang}")
     known = tuple(sorted(wordfreq.available_languages("best")))
     if lang not in known:
         raise UnknownNameError("language of wordfreq", lang, known)
-    zipf = {
-        unicodedata.normalize("NFC", text): wordfreq.zipf_frequency(text, lang, "best")
-        for text in wordfreq.iter_wordlist(lang, "best")
-        if text.isalpha()
-    }
+    zipf = {text: value for text, value in _zipf_of(lang).items() if _problem(text) is None}
     digest = hashlib.sha256("\n".join(f"{text}\t{zipf[text]}" for text in sorted(zipf)).encode()).hexdigest()
     words = [Word(text, units_of(text, unit)) for text in zipf]
     return WordList(
         f"wordfreq:{lang}", words, sha256=digest, unit=unit, lang=lang, zipf=zipf,
         licence="CC BY-SA 4.0 and the credits of wordfreq",
     )  # fmt: skip
+
+
+def _problem(text: str) -> str | None:
+    """Why a text is no word of a list, or None: letters with their marks only, because prompts quote the words."""
+    if not text:
+        return "the line is empty: expected one word a line"
+    if text.isalpha() and _QUOTES.isdisjoint(text):
+        return None
+    if unicodedata.category(text[0])[0] == "M":
+        return f"{text!a} begins with a mark, which would join the quote before it: expected a letter"
+    bad = next((c for c in text if c in _QUOTES or unicodedata.category(c)[0] not in "LM"), None)
+    if bad is None:
+        return None
+    what = (
+        "a quote" if bad in _QUOTES
+        else "a newline" if bad in _LINE_ENDS
+        else "a NUL" if bad == "\0"
+        else f"{bad!a}, which is no letter"
+    )  # fmt: skip
+    return f"{text!a} holds {what}: expected letters only"
+
+
+def _decoded(raw: bytes) -> str:
+    """A line as text.
+
+    Raises:
+        ValueError: If it is not UTF-8; the message says where.
+    """
+    try:
+        return unicodedata.normalize("NFC", raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        what = f"byte 0x{raw[error.start]:02X}"
+        with contextlib.suppress(UnicodeDecodeError):
+            raw.decode("utf-8", "surrogatepass")
+            what = "a lone surrogate"
+        msg = f"not UTF-8: {what} at offset {error.start}"
+        raise ValueError(msg) from None
 
 
 def _file(path: Path, unit: str) -> WordList:
@@ -193,22 +279,17 @@ def _file(path: Path, unit: str) -> WordList:
     except OSError as error:
         raise WordListError(source, None, f"cannot be read ({error.strerror})") from error
     lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    if lines and not lines[-1]:
+    if not lines[-1]:
         lines.pop()
     words: dict[str, Word] = {}
     twice = []
     for number, raw in enumerate(lines, 1):
         try:
-            text = unicodedata.normalize("NFC", raw.removesuffix(b"\r").decode("utf-8"))
-        except UnicodeDecodeError as error:
-            problem = f"not UTF-8: byte 0x{raw[error.start]:02X} at offset {error.start}"
-            raise WordListError(source, number, problem) from None
-        if not text:
-            raise WordListError(source, number, "the line is empty: expected one word a line")
-        bad = next((c for c in text if c in _QUOTES or unicodedata.category(c)[0] not in "LM"), None)
-        if bad is not None:
-            what = "a quote" if bad in _QUOTES else f"{bad!a}, which is no letter"
-            raise WordListError(source, number, f"{text!a} holds {what}: expected letters only")
+            text = _decoded(raw.removesuffix(b"\r"))
+        except ValueError as error:
+            raise WordListError(source, number, str(error)) from None
+        if (problem := _problem(text)) is not None:
+            raise WordListError(source, number, problem)
         if text in words:
             twice.append(number)
         words.setdefault(text, Word(text, units_of(text, unit)))
@@ -216,12 +297,12 @@ def _file(path: Path, unit: str) -> WordList:
         raise WordListError(source, None, "holds no word: expected one word a line")
     warnings = []
     if twice:
-        more = " and more" if len(twice) > 5 else ""  # noqa: PLR2004, room on a line
-        shown = ", ".join(map(str, twice[:5]))
+        more = " and more" if len(twice) > _SHOWN else ""
+        shown = ", ".join(map(str, twice[:_SHOWN]))
         warnings.append(f"word list {source}: {len(twice)} words come again (line {shown}{more}) and are kept once")
     return WordList(
         source, list(words.values()), sha256=hashlib.sha256(data).hexdigest(), unit=unit, licence="the user's",
-        warnings=warnings,
+        zipf={}, warnings=warnings,
     )  # fmt: skip
 
 

@@ -6,10 +6,10 @@ Source: arXiv 2508.02591, table 1. ``find_*_or_minus1`` are variants of our own 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from tokbench.errors import ItemError
 from tokbench.suites.charbench.item import AnswerType, Fields, Item, Word
 from tokbench.suites.charbench.task import Cell, Draft, Task
 from tokbench.suites.charbench.words import units_of
@@ -22,8 +22,15 @@ def _units(item: Item) -> tuple[str, ...]:
 
 
 def _queried(item: Item) -> str:
-    assert item.query_char is not None, "the task queries a character"
-    return item.query_char
+    """The queried character.
+
+    Raises:
+        ItemError: If it is not one character.
+    """
+    char = item.query_char or ""
+    if len(units_of(char, item.unit)) != 1:
+        raise ItemError(item.item_id, f"{char!a} is queried: expected one {item.unit}")
+    return char
 
 
 class Core(Task):
@@ -44,6 +51,10 @@ class Core(Task):
         """See :meth:`Task.complete`."""
         return self.fields(draft.word, draft.candidate, None)
 
+    def heuristics(self, item: Item) -> Mapping[str, str]:
+        """The ends of the range of answers, whatever is asked."""
+        return {"0": "0", "1": "1", "len-1": str(item.length - 1), "len": str(item.length)}
+
 
 class CountChar(Core):
     """How often a character occurs."""
@@ -53,8 +64,9 @@ class CountChar(Core):
     def cells(self, word: Word, variant: str) -> Mapping[Cell, Sequence[str]]:
         """One cell for each number of occurrences; every word fits the cell of 0."""
         found: dict[Cell, list[str]] = {(0, 0): [""]}
-        for char, count in Counter(word.units).items():
-            found.setdefault((count, 0), []).append(char)
+        units = word.units
+        for char in dict.fromkeys(units):
+            found.setdefault((units.count(char), 0), []).append(char)
         return found
 
     def complete(self, draft: Draft) -> Fields | None:
@@ -74,10 +86,6 @@ class CountChar(Core):
     def second_gold(self, item: Item) -> str:
         """The same as a sum of comparisons."""
         return str(sum(map(_queried(item).__eq__, _units(item))))
-
-    def heuristics(self, item: Item) -> Mapping[str, str]:
-        """Constants and the length."""
-        return {"0": "0", "1": "1", "len": str(item.length)}
 
 
 class CountUnique(Core):
@@ -102,10 +110,6 @@ class CountUnique(Core):
         units = _units(item)
         return str(sum(unit not in units[:index] for index, unit in enumerate(units)))
 
-    def heuristics(self, item: Item) -> Mapping[str, str]:
-        """The length, and one less."""
-        return {"len": str(item.length), "len-1": str(item.length - 1)}
-
 
 class _Find(Core):
     """Where a character occurs, 0-based."""
@@ -118,10 +122,11 @@ class _Find(Core):
 
     def cells(self, word: Word, variant: str) -> Mapping[Cell, Sequence[str]]:
         """One cell for each place and for whether the character is repeated."""
-        found: dict[Cell, list[str]] = {}
-        for char, count in Counter(word.units).items():
-            found.setdefault((self.place(word.units, char), int(count > 1)), []).append(char)
-        return found
+        units = word.units
+        last = {char: index for index, char in enumerate(units)}
+        first = dict(zip(reversed(units), range(len(units) - 1, -1, -1), strict=True))
+        place = last if self.last else first
+        return {(place[char], int(first[char] != last[char])): [char] for char in last}  # a place has one character
 
     def fields(self, word: Word, char: str, position: int | None) -> Fields:
         """See :meth:`Core.fields`."""
@@ -129,8 +134,15 @@ class _Find(Core):
         return Fields(answer=str(place), query_char=char, query_pos=position, gold_index=place, index_base=0)
 
     def gold(self, item: Item) -> str:
-        """The place by a search in the list of units."""
-        return str(self.place(_units(item), _queried(item)))
+        """The place by a search in the list of units.
+
+        Raises:
+            ItemError: If the character does not occur.
+        """
+        units, char = _units(item), _queried(item)
+        if char not in units:
+            raise ItemError(item.item_id, f"{char!a} does not occur in {item.word!a}, so it has no index")
+        return str(self.place(units, char))
 
     def second_gold(self, item: Item) -> str:
         """Least or largest of all places."""
@@ -138,13 +150,11 @@ class _Find(Core):
         return str(places[-1] if self.last else places[0])
 
     def heuristics(self, item: Item) -> Mapping[str, str]:
-        """The ends, and the answer to the sibling question."""
-        units = _units(item)
+        """The ends, and the answer to the sibling question (first for last and the reverse)."""
+        units, char = _units(item), _queried(item)
         sibling = FindFirst if self.last else FindLast
-        found = {"0": "0", "1": "1", "len-1": str(item.length - 1)}
-        if _queried(item) in units:
-            found["sibling"] = str(sibling().place(units, _queried(item)))
-        return found
+        place = sibling().place(units, char) if char in units else -1
+        return {**super().heuristics(item), "sibling": str(place)}
 
 
 class FindFirst(_Find):
