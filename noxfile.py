@@ -69,7 +69,7 @@ def _install(session: nox.Session, *groups: str, extra: tuple[str, ...] = ()) ->
     # the group "test" names the project itself with its extra: that is the checkout, never a published one
     own = [requirement for requirement in requirements if requirement.startswith("tokbench")]
     others = [requirement for requirement in requirements if requirement not in own]
-    target = ".[mistral]" if own else "."
+    target = own[0].replace("tokbench", ".", 1) if own else "."
     session.install(*([] if target in extra else ["-e", target]), *others, *extra)
 
 

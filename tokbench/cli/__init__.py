@@ -1,4 +1,4 @@
-"""The command line: ``tokbench run | check | segment | bytes | tokenizers | report``.
+"""The command line: ``tokbench run | analyze | check | segment | bytes | tokenizers | report``.
 
 Exit status: 0 done and good, 1 a check failed, 2 usage or input, 3 nothing could be done, or a value missed its bound.
 """
@@ -25,7 +25,8 @@ from tokbench.cli._options import (
     TokenizerOption,
     tokenizer_plan,
 )
-from tokbench.cli._run import run
+from tokbench.cli._run_charbench import charbench
+from tokbench.cli._run_exactness import exactness
 from tokbench.errors import OptionError, TokbenchError
 
 __all__ = ["app", "main"]
@@ -37,7 +38,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(run)
+runs = typer.Typer(
+    help="Run a suite; the same command continues where an interrupted one stopped.", no_args_is_help=True
+)
+runs.command()(exactness)
+runs.command()(charbench)
+app.add_typer(runs, name="run")
 app.add_typer(bytes_app)
 
 

@@ -16,11 +16,12 @@ __all__ = [
     "DataOption",
     "Format",
     "LawsOption",
+    "OutOption",
+    "OverwriteOption",
     "Profile",
     "ProfileOption",
     "SeedOption",
     "Segmenter",
-    "SuiteName",
     "TokenizerOption",
     "tokenizer_plan",
 ]
@@ -32,12 +33,6 @@ class Profile(StrEnum):
     smoke = "smoke"
     core = "core"
     full = "full"
-
-
-class SuiteName(StrEnum):
-    """Suites that exist now."""
-
-    exactness = "exactness"
 
 
 class Format(StrEnum):
@@ -64,6 +59,8 @@ TokenizerOption = Annotated[
     ),
 ]
 ProfileOption = Annotated[Profile, typer.Option(help="How much runs: smoke (seconds), core, full (minutes).")]
+OutOption = Annotated[Path, typer.Option(metavar="DIR", help="Directory of all runs.")]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Measure finished runs again.")]
 SeedOption = Annotated[int, typer.Option(help="Seed of everything that is drawn.")]
 DataOption = Annotated[
     Path | None,
