@@ -42,6 +42,8 @@ def test_words() -> None:
         (PASSAGE.replace("quick engineer", "quick"), ""),
         (PASSAGE.replace("quick engineer", "slow doctor"), "doctor"),
         (PASSAGE.replace("engineer walked", "doctor ran"), "doctor"),
+        (PASSAGE.replace("quick engineer", "quickengineer"), "engineer"),
+        (PASSAGE.replace("engineer walked", "engineerwalked"), "engineer"),
         (f"Sure, here is the text:\n\n{PASSAGE}\n\nAnything else?", "engineer"),
         (f"{PASSAGE}\n{PASSAGE}", "<ambiguous>"),
         ("", "<empty>"),

@@ -82,7 +82,6 @@ def slice_in(tokenizer: Tokenizer, before: str, behind: str, word: str) -> Slice
 
     Raises:
         UnsupportedError: If the tokenizer has no exact spans.
-        ItemError: If its spans do not tile the text.
     """
     tokens = canonical_tokens(tokenizer, f"{before}{word}{behind}")
     start = len(before.encode())

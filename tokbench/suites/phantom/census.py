@@ -24,6 +24,7 @@ from tokbench.suites.phantom.alternatives import (
     slice_in,
 )
 from tokbench.suites.phantom.classify import CLASSES, Class, classify
+from tokbench.suites.phantom.item import Kind
 from tokbench.tokenizers import Tokenizer
 
 __all__ = ["Ambiguity", "Availability", "Sensitivity", "Stray", "Twins", "ambiguity", "availability", "drift",
@@ -149,17 +150,21 @@ class Availability:
         return self.alternatives.total()
 
 
-def availability(tokenizer: Tokenizer, words: Sequence[str]) -> Availability:
+def availability(tokenizer: Tokenizer, words: Sequence[tuple[str, Kind]]) -> Availability:
     """Classify every alternative of at most three tokens of every word: spaced, bare, and behind a line break.
 
     What goes in is the tokenizer's own encoding of the word behind a space; it is no alternative to itself.
+
+    Args:
+        tokenizer: The tokenizer.
+        words: Words with their kinds.
 
     Raises:
         UnsupportedError: If the tokenizer has no exact spans.
     """
     vocabulary = tokenizer.byte_vocabulary()
     found = Availability(words=len(words))
-    for word in words:
+    for word, kind in words:
         given = slice_in(tokenizer, *PLAIN, word).ids
         before = [tokenizer.token_bytes(id_) for id_ in given]
         canonical = canonical_slices(tokenizer, word)
@@ -168,7 +173,7 @@ def availability(tokenizer: Tokenizer, words: Sequence[str]) -> Availability:
             for ids, pieces in short_segmentations(vocabulary, form):
                 if ids == given:
                     continue
-                change = classify(before, pieces)
+                change = classify(before, pieces, kind=kind, proper=kind == "proper")
                 found.alternatives[change.label] += 1
                 found.strict[change.label] += change.strict
                 found.somewhere += ids in canonical

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import regex
@@ -23,6 +24,7 @@ LONGEST = 8
 
 _WORD = regex.compile(
     r"""[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]\p{M}*
+    | \p{Regional_Indicator}{2}
     | \p{Extended_Pictographic}(?:\p{M}|\u200d\p{Extended_Pictographic}|\p{Emoji_Modifier})*
     | (?:(?![\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}])[\p{L}\p{M}\p{N}])+
       (?:['’](?:(?![\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}])[\p{L}\p{M}\p{N}])+)*""",
@@ -103,13 +105,29 @@ class Aligned:
     @classmethod
     def of(cls, passage: str, reply: str) -> Aligned:
         """Align two texts."""
-        one, two = split_words(passage), split_words(reply)
+        one = split_words(passage)
+        two = _unglued(split_words(reply), one)
         return cls(one, two, align([word.text for word in one], [word.text for word in two]), reply)
 
     @property
     def preamble(self) -> int:
         """Words of the reply before the first that came from the passage."""
         return next((place for place in self.partners if place is not None), 0)
+
+
+def _unglued(reply: list[Word], passage: Sequence[Word]) -> list[Word]:
+    """Words of a reply, those taken apart that are two neighbours of the passage without the space between them."""
+    known = {word.text for word in passage}
+    glued = {one.text + two.text: len(one.text) for one, two in pairwise(passage)}
+    found: list[Word] = []
+    for word in reply:
+        size = glued.get(word.text) if word.text not in known else None
+        if size is None:
+            found.append(word)
+        else:
+            middle = word.start + size
+            found += [Word(word.text[:size], word.start, middle), Word(word.text[size:], middle, word.end)]
+    return found
 
 
 # ---------------------------------------------------------------------- places of targets
@@ -134,7 +152,8 @@ def locate(aligned: Aligned, start: int, end: int, *, truncated: bool = False) -
     """Find what stands for the words ``start`` to ``end`` of the passage.
 
     A target is anchored if the nearest word that came back, on each side, is among the :data:`ANCHOR` next to it; the
-    edges of the passage count as words that came back. What lies between is its place, at most :data:`LONGEST` words.
+    edges of the passage count as words that came back, if on the other side two neighbours did. What lies between is
+    its place, at most :data:`LONGEST` words.
 
     Args:
         aligned: Passage and reply.
@@ -154,6 +173,10 @@ def locate(aligned: Aligned, start: int, end: int, *, truncated: bool = False) -
         return Place("no_left_anchor")
     if right is None and (len(aligned.passage) - end >= ANCHOR or truncated):
         return Place("truncated" if truncated else "no_right_anchor")
+    if left is None and _too_little(aligned, right, len(aligned.passage) - end, 1):
+        return Place("no_right_anchor" if start < ANCHOR else "no_left_anchor")
+    if right is None and _too_little(aligned, left, start, -1):
+        return Place("no_left_anchor")
     first = _behind(aligned, left, right)
     last = _before(aligned, right, first)
     # words of the passage between anchor and target that did not come back may have been replaced one by one
@@ -164,6 +187,11 @@ def locate(aligned: Aligned, start: int, end: int, *, truncated: bool = False) -
     if _repeated(aligned, left, right):
         return Place("ambiguous")
     return Place("found", first, last)
+
+
+def _too_little(aligned: Aligned, anchor: int | None, words: int, step: int) -> bool:
+    """Whether one word alone came back beside an edge of the passage: a refusal shares as much with any text."""
+    return len(_context(aligned, anchor, step)) < min(2, words)
 
 
 def _behind(aligned: Aligned, left: int | None, right: int | None) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from tokbench.errors import ItemError
+from tokbench.errors import UnsupportedError
 from tokbench.suites.phantom._pieces import SPACE
 from tokbench.tokenizers import Tokenizer
 
@@ -91,8 +91,7 @@ def canonical_tokens(tokenizer: Tokenizer, text: str) -> Tokens:
     spans = tokenizer.spans(text)
     data = text.encode()
     if any(one[1] != two[0] for one, two in pairwise(spans)):
-        problem = "the spans of the tokenizer do not tile the text"
-        raise ItemError(tokenizer.info.spec, problem)
+        raise UnsupportedError("exact spans", tokenizer.info.spec, "its spans do not tile the text")
     cuts = (*(start for start, _ in spans), len(data)) if spans else (0,)
     return Tokens(tuple(tokenizer.encode(text)), cuts, data)
 

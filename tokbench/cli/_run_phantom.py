@@ -1,0 +1,104 @@
+"""``tokbench run phantom``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tokbench.cli._execute import execute
+from tokbench.cli._options import OutOption, OverwriteOption, Profile, ProfileOption, SeedOption, TokenizerOption
+from tokbench.errors import OptionError
+
+if TYPE_CHECKING:
+    from tokbench.suites.phantom.plan import PhantomPlan
+
+__all__ = ["phantom"]
+
+_SAMPLING = (1.0, 0.9)
+"""Temperature and top-p of the study; its top-k of 50 is no option of the models here."""
+
+_FRAME_TOKENS, _ARTICLE_TOKENS = 256, 2048
+"""Longest reply: several times the passage, bytes included."""
+
+
+def phantom(  # noqa: PLR0913, PLR0917, options of a command line
+    tokenizer: TokenizerOption = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="SPEC",
+            help="hf:FOLDER, openai:NAME, replay:FILE, ngram:NAME, scripted:NAME; repeat. Without: the census.",
+        ),
+    ] = None,
+    profile: ProfileOption = Profile.core,
+    markings: Annotated[
+        str | None, typer.Option(metavar="NAME,NAME", help="bracket, ordinal, copy, quoted, offsets.")
+    ] = None,
+    articles: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Your own articles: a folder of .txt, or .jsonl with text.")
+    ] = None,
+    out: OutOption = Path("runs"),
+    seed: SeedOption = 0,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Longest reply; 256, with --articles 2048.")
+    ] = None,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the most probable token.")] = 0.0,
+    top_p: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the probability that is drawn from.")] = 1.0,
+    base_url: Annotated[str | None, typer.Option(metavar="URL", help="Server of openai: models.")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, metavar="N", help="Requests at a time (openai:).")] = None,
+    timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="Limit of one request (openai:).")] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Names of the columns of a replay: file, as TOML.")
+    ] = None,
+    *,
+    sampling: Annotated[
+        bool, typer.Option("--sampling-paper", help="Temperature 1 and top-p 0.9, as in the study.")
+    ] = False,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Ask models to replace marked words, and see which came back as the same text under other token ids.
+
+    Without --model: where such edits can come from in a tokenizer. Ids are only those that the model emitted; replies
+    without ids are graded on their text.
+    """
+    from tokbench._terminal.phantom import summary_tables
+    from tokbench.models.completion import Decoding
+    from tokbench.suites.phantom.plan import PhantomPlan
+
+    given = {
+        "base_url": base_url, "concurrency": concurrency, "timeout": timeout,
+        "mapping": None if mapping is None else str(mapping),
+    }  # fmt: skip
+    options = tuple((name, value) for name, value in given.items() if value is not None)
+    if sampling:
+        temperature, top_p = _SAMPLING
+    longest = max_tokens or (_ARTICLE_TOKENS if articles else _FRAME_TOKENS)
+    decoding = Decoding(max_tokens=longest, temperature=temperature, top_p=top_p, seed=seed)
+    models: list[str | None] = list(dict.fromkeys(model or [])) or [None]
+    plans: list[tuple[PhantomPlan, tuple[str, ...]]] = []
+    for spec in models:
+        plan = PhantomPlan(
+            profile=profile.value, seed=seed, markings=tuple(markings.split(",")) if markings else (), model=spec,
+            model_options=options, decoding=decoding, articles=articles,
+        )  # fmt: skip
+        plan.check()
+        specs = tuple(tokenizer or ())
+        if not specs:
+            specs = _own(spec)
+        plans.append((plan, specs))
+    execute(plans, out=out, lenient=False, overwrite=overwrite, processes=1, summary=summary_tables)
+
+
+def _own(model: str | None) -> tuple[str, ...]:
+    """The tokenizer that a model says is its own."""
+    from tokbench.models.completions import own_tokenizer
+
+    found = None if model is None else own_tokenizer(model)
+    if found is None:
+        what = "a tokenizer, for example mistral:tekken_240911" if model is None else f"the tokenizer of {model}"
+        raise OptionError("tokenizer", "", f"{what} (--tokenizer SPEC)")
+    return (found,)
