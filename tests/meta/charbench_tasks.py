@@ -64,10 +64,10 @@ def drafted(
         return None
     return Item(
         item_id=f"charbench-1/balanced/{task.id}/{variant}/L{len(word.units)}/0", task=task.id, variant=variant,
-        gold_profile="balanced", list_name=pool.name, word=word.text, unit=pool.unit, length=len(word.units),
-        level=word.level, case_form=case_form(word.units), answer=fields.answer, answer_type=task.answer_type,
-        query_char=fields.query_char, query_pos=fields.query_pos, args=fields.args, choices=fields.choices,
-        gold_index=fields.gold_index, index_base=fields.index_base, gold_bin=str(gold), rep=rep,
+        gold_profile="balanced", list_name=pool.name, word=fields.word or word.text, unit=pool.unit,
+        length=len(word.units), level=word.level, case_form=case_form(word.units), answer=fields.answer,
+        answer_type=task.answer_type, query_char=fields.query_char, query_pos=fields.query_pos, args=fields.args,
+        choices=fields.choices, gold_index=fields.gold_index, index_base=fields.index_base, gold_bin=str(gold), rep=rep,
     )  # fmt: skip
 
 

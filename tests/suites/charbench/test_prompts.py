@@ -120,6 +120,8 @@ def test_every_task_can_be_asked_with_its_word_in_place(prompt_id: str) -> None:
         assert _word(found) in {item.word, ""}
         if found.word_end:
             shown.add(item.task)
+            if item.task == "pair_render":  # its word stands elsewhere, in its own way: test_pairs_tasks.py
+                continue
             before = found.text.encode()[: found.word_start].decode()
             assert before.endswith(" '"), "a quote behind a space"
     assert shown >= set(CORE)
@@ -138,7 +140,7 @@ def test_every_question_is_quoted_behind_a_space_and_says_where_it_begins_to_cou
 @pytest.mark.parametrize("task", sorted(TASKS))
 def test_the_three_wordings_of_a_task_differ(task: str) -> None:
     for variant in TASKS[task].variants:
-        assert len({_wordings.question(task, variant, key) for key in "abc"}) == 3
+        assert len({_wordings.question(*TASKS[task].question(variant), key) for key in "abc"}) == 3
 
 
 @pytest.mark.parametrize("prompt_id", ["plain", "plain-b", "plain-c", "completion", "charbench-2025"])
@@ -277,7 +279,7 @@ def test_a_base_model_sees_four_right_answers(task: str, variant: str) -> None:
     found = shot_items(task, variant, 4)
     assert len({item.word for item in found}) == 4
     for item in found:
-        assert item.answer == TASKS[task].gold(item) == TASKS[task].second_gold(item)
+        assert item.answer == TASKS[item.task].gold(item) == TASKS[item.task].second_gold(item)
     places = [str(item.choices.index(item.answer)) if item.choices else item.answer for item in found]
     assert len(set(places)) > 1, "no answer to copy"
     item = next(item for item in _all_items() if (item.task, item.variant) == (task, variant))

@@ -6,9 +6,9 @@ position, how often its character occurs in the word and where first and last.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
 from tokbench.errors import WordListError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Expectation", "Table", "exact_tables", "expectation"]
+__all__ = ["Expectation", "Positions", "Table", "exact_tables", "expectation", "positions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,32 @@ def _codes(words: WordList, length: int) -> tuple[NDArray[np.int64], list[str]]:
     return np.array(flat, dtype=np.int64).reshape(-1, length), alphabet
 
 
-def _expectation(words: WordList, length: int) -> Expectation:
+class Positions(NamedTuple):
+    """Gold answers of all words of one length, the queried character at each position.
+
+    Attributes:
+        codes: Characters as numbers, shape ``(words, length)`` like all but ``unique``.
+        alphabet: The character of each number.
+        counts: How often the character of a position occurs in the word.
+        first: Index of its first occurrence.
+        last: Index of its last occurrence.
+        unique: Number of different characters, shape ``(words,)``.
+    """
+
+    codes: NDArray[np.int64]
+    alphabet: Sequence[str]
+    counts: NDArray[np.int64]
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    unique: NDArray[np.int64]
+
+
+def positions(words: WordList, length: int) -> Positions:
+    """The gold answers of every word of a length and every position.
+
+    Raises:
+        WordListError: If the list has no word of the length.
+    """
     import numpy as np
 
     codes, alphabet = _codes(words, length)
@@ -79,10 +104,16 @@ def _expectation(words: WordList, length: int) -> Expectation:
         raise WordListError(words.source, None, f"has no word of length {length}")
     same = codes[:, :, None] == codes[:, None, :]
     count = same.sum(axis=2)
-    first = same.argmax(axis=2)
-    last = length - 1 - same[:, :, ::-1].argmax(axis=2)
     # a character that occurs k times is counted k times, each time for 1/k
     unique = np.rint((1 / count).sum(axis=1)).astype(np.int64)
+    last = length - 1 - same[:, :, ::-1].argmax(axis=2)
+    return Positions(codes, alphabet, count, same.argmax(axis=2), last, unique)
+
+
+def _expectation(words: WordList, length: int) -> Expectation:
+    import numpy as np
+
+    codes, alphabet, count, first, last, unique = positions(words, length)
 
     def shares(golds: NDArray[np.int64]) -> dict[int, float]:
         found = np.bincount(golds.ravel(), minlength=length + 1)

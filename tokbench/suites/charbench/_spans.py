@@ -13,12 +13,15 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tokbench.errors import TokbenchError, UnsupportedError
 from tokbench.tokenizers import Tokenizer
 
-__all__ = ["Cut", "Place", "cuts", "why_not"]
+if TYPE_CHECKING:
+    from tokbench.suites.charbench.prompts import Rendered
+
+__all__ = ["Cut", "Framed", "Place", "cuts", "framed", "in_chat", "inner_boundaries", "why_not"]
 
 Place = tuple[int, int]
 """Half-open range of bytes."""
@@ -37,6 +40,38 @@ class Cut(NamedTuple):
     ids: tuple[int, ...]
     spans: tuple[Place, ...]
     lone: int
+
+
+class Framed(NamedTuple):
+    """All tokens of a text, those of its word apart.
+
+    Attributes:
+        before: Ids in front of the word, an inserted space among them.
+        cut: The tokens of the word.
+        after: Ids behind it.
+    """
+
+    before: tuple[int, ...]
+    cut: Cut
+    after: tuple[int, ...]
+
+
+class _Encoded(NamedTuple):
+    """A text in tokens.
+
+    Attributes:
+        ids: Its tokens.
+        ends: Where each ends in their joined bytes, so that the next begins there.
+        inserted: Bytes that stand in front of the text.
+        start: First byte of the word in the text.
+        end: Byte behind its last.
+    """
+
+    ids: list[int]
+    ends: list[int]
+    inserted: int
+    start: int
+    end: int
 
 
 class _Pieces(dict[int, bytes]):
@@ -91,6 +126,24 @@ def cuts(tokenizer: Tokenizer, texts: Iterable[tuple[str, Place]], *, specials: 
     Raises:
         UnpairedSurrogateError: If a text holds a surrogate and the tokenizer refuses these.
     """
+    for found in _encoded(tokenizer, texts, specials=specials):
+        yield found if isinstance(found, str) else _cut(found, *_range(found))
+
+
+def framed(
+    tokenizer: Tokenizer, texts: Iterable[tuple[str, Place]], *, specials: bool = False
+) -> Iterator[Framed | str]:
+    """All tokens of each text, see :func:`cuts`."""
+    for found in _encoded(tokenizer, texts, specials=specials):
+        if isinstance(found, str):
+            yield found
+        else:
+            first, last = _range(found)
+            yield Framed(tuple(found.ids[:first]), _cut(found, first, last), tuple(found.ids[last:]))
+
+
+def _encoded(tokenizer: Tokenizer, texts: Iterable[tuple[str, Place]], *, specials: bool) -> Iterator[_Encoded | str]:
+    """Each text in tokens, or why its tokens do not tile its bytes."""
     if reason := why_not(tokenizer):
         yield from (reason for _ in texts)
         return
@@ -109,22 +162,51 @@ def cuts(tokenizer: Tokenizer, texts: Iterable[tuple[str, Place]], *, specials: 
         if joined not in {data, prefix + data} or not pieces.blank.isdisjoint(ids):
             yield changed
             continue
-        yield _cut(ids, list(accumulate(map(len, parts))), len(joined) - len(data), start, end)
+        yield _Encoded(ids, list(accumulate(map(len, parts))), len(joined) - len(data), start, end)
 
 
-def _cut(ids: Sequence[int], ends: Sequence[int], inserted: int, start: int, end: int) -> Cut:
-    """The tokens between two bytes of a text.
+def _range(found: _Encoded) -> tuple[int, int]:
+    """Places of the first token of the word and of the one behind its last."""
+    first = bisect_right(found.ends, found.start + found.inserted)
+    return first, bisect_left(found.ends, found.end + found.inserted, first) + 1
 
-    Args:
-        ids: Tokens of the text.
-        ends: Where each ends in their joined bytes, so that the next begins there.
-        inserted: Bytes that stand in front of the text.
-        start: First byte of the word in the text.
-        end: Byte behind its last.
-    """
-    shift = start + inserted
-    first = bisect_right(ends, shift)
-    last = bisect_left(ends, end + inserted, first) + 1
+
+def _cut(found: _Encoded, first: int, last: int) -> Cut:
+    """The tokens of the word."""
+    ends, inserted = found.ends, found.inserted
+    shift = found.start + inserted
     begin = ends[first - 1] if first else inserted  # the inserted space is not a byte of the text
     marks = [mark - shift for mark in (begin, *ends[first:last])]
-    return Cut(tuple(ids[first:last]), tuple(pairwise(marks)), first if inserted and not start else 0)
+    return Cut(tuple(found.ids[first:last]), tuple(pairwise(marks)), first if inserted and not found.start else 0)
+
+
+# ---------------------------------------------------------------------- inside a word, inside a chat
+
+
+def inner_boundaries(spans: Sequence[Place], size: int) -> frozenset[int]:
+    """Bytes of a word at which a token begins, its first byte left out: what of a cut lies inside the word.
+
+    A token that reaches over an edge of the word is clipped to it: with a space in front, it would differ from every
+    other cut at once.
+
+    Args:
+        spans: See :class:`Cut`.
+        size: Bytes of the word.
+    """
+    return frozenset(begin for begin, _ in spans if 0 < begin < size)
+
+
+def in_chat(rendered: Rendered, render_chat: Callable[[Rendered], str]) -> tuple[str, Place] | str:
+    """The rendered chat with the place of the word in it, or why that is not to be found.
+
+    Many templates trim what a user says, so the text is looked for without the white space at its ends.
+    """
+    chat, said = render_chat(rendered), rendered.text.strip()
+    trimmed = len(rendered.text) - len(rendered.text.lstrip())
+    at = chat.find(said)
+    if at < 0:
+        return "the chat template changes the text of the question"
+    if chat.find(said, at + 1) >= 0:
+        return "the chat holds the text of the question more than once"
+    shift = len(chat[:at].encode("utf-8", "surrogatepass")) - len(rendered.text[:trimmed].encode())
+    return chat, (rendered.word_start + shift, rendered.word_end + shift)

@@ -18,12 +18,15 @@ from tokbench.models.completion import (
 )
 from tokbench.results import Outcome, ResponseStore, Sample
 from tokbench.suites.asking import ask, ask_choices
+from tokbench.suites.charbench._pair_ids import id_prompts
 from tokbench.suites.charbench.grading import Graded, grade
 from tokbench.suites.charbench.item import Item
 from tokbench.suites.charbench.prompts import Rendered, render
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from tokbench.tokenizers import Tokenizer
 
 __all__ = ["answer_samples", "candidates", "choice_samples", "prediction_frame", "prompt_for", "prompt_form"]
 
@@ -74,6 +77,10 @@ def _outcome(graded: Graded) -> Outcome:
     return "invalid"
 
 
+def _stratum(item: Item) -> str:
+    return item.task if item.variant == "std" else f"{item.task}/{item.variant}"
+
+
 def _sample(
     item: Item, rendered: Rendered, prompt: Prompt, graded: Graded, completion: Completion, extra: Mapping[str, object]
 ) -> Sample:
@@ -81,7 +88,7 @@ def _sample(
         item_id=item.item_id,
         metric="charbench.strict",
         outcome=_outcome(graded),
-        stratum=item.task if item.variant == "std" else f"{item.task}/{item.variant}",
+        stratum=_stratum(item),
         cluster=item.word,
         score=float(graded.correct_strict),
         prompt_sha256=prompt.sha256,
@@ -96,6 +103,14 @@ def _sample(
             "finish_reason": completion.finish_reason, "attempts": completion.attempts,
             "prompt_tokens": completion.prompt_tokens, "completion_tokens": completion.completion_tokens, **extra,
         },
+    )  # fmt: skip
+
+
+def _not_run(item: Item, reason: str) -> Sample:
+    """An item that was not asked; it is listed with the reason, and in no denominator."""
+    return Sample(
+        item_id=item.item_id, metric="charbench.strict", outcome="skipped", stratum=_stratum(item), cluster=item.word,
+        gold=item.answer, message=reason,
     )  # fmt: skip
 
 
@@ -120,9 +135,12 @@ def answer_samples(
     decoding: Decoding,
     store: ResponseStore | None = None,
     rendering: str | None = None,
+    tokenizer: Tokenizer | None = None,
     tick: Tick | None = None,
 ) -> list[Sample]:
     """Ask a model every item and grade its answers.
+
+    Items of ``pair_ids`` are asked as token ids; where that is impossible they are skipped with the reason.
 
     Args:
         model: The model.
@@ -130,7 +148,8 @@ def answer_samples(
         prompt_id: Their wording.
         decoding: How answers are drawn.
         store: Keeps answers, so that none is asked for twice; None keeps none.
-        rendering: How the word is written in the prompt, or None for the usual way.
+        rendering: How the word is written in the prompt, or None for the way of its task.
+        tokenizer: The model's tokenizer, needed by items of ``pair_ids``.
         tick: Called with the number of items that were answered since the last call.
 
     Returns:
@@ -143,12 +162,18 @@ def answer_samples(
     if not found:
         return []
     form = prompt_form(model, prompt_id, system=found[0].system is not None)
-    prompts = [prompt_for(item, rendered, form) for item, rendered in zip(items, found, strict=True)]
-    completions = ask(model, prompts, decoding, store, progress=_advance(tick))
-    return [
-        _sample(item, rendered, prompt, grade(item, completion), completion, {})
-        for item, rendered, prompt, completion in zip(items, found, prompts, completions, strict=True)
-    ]
+    given = [prompt_for(item, rendered, form) for item, rendered in zip(items, found, strict=True)]
+    prompts = list(id_prompts(model, tokenizer, items, found, given))
+    asked = [prompt for prompt in prompts if isinstance(prompt, Prompt)]
+    completions = iter(ask(model, asked, decoding, store, progress=_advance(tick)))
+    samples = []
+    for item, rendered, prompt in zip(items, found, prompts, strict=True):
+        if isinstance(prompt, str):
+            samples.append(_not_run(item, prompt))
+        else:
+            completion = next(completions)
+            samples.append(_sample(item, rendered, prompt, grade(item, completion), completion, {}))
+    return samples
 
 
 # ---------------------------------------------------------------------- probabilities of given answers
@@ -184,11 +209,13 @@ def choice_samples(
     *,
     prompt_id: str,
     store: ResponseStore | None = None,
+    tokenizer: Tokenizer | None = None,
     tick: Tick | None = None,
 ) -> list[Sample]:
     """Let a model choose among all answers of an item by their log-probability behind the prompt.
 
-    Items whose answers cannot be listed are skipped with the reason. Of equal scores the first counts, and the sample
+    Items whose answers cannot be listed are skipped with the reason, and so are those of ``pair_ids`` that cannot be
+    asked as token ids. Of equal scores the first counts, and the sample
     says so.
 
     Args:
@@ -197,30 +224,32 @@ def choice_samples(
         items: The items.
         prompt_id: Their wording, one that ends where the answer begins.
         store: As in :func:`answer_samples`.
+        tokenizer: As in :func:`answer_samples`.
         tick: As in :func:`answer_samples`.
 
     Raises:
         TokbenchError: If the model cannot be asked at all.
     """
-    listed = [(item, options) for item in items if (options := candidates(item)) is not None]
-    found = [render(item, prompt_id) for item, _ in listed]
-    prompts = [prompt_for(item, rendered, "text") for (item, _), rendered in zip(listed, found, strict=True)]
-    texts = [[f" {option}" for option in options] for _, options in listed]
-    scored = ask_choices(model, prompts, texts, store, progress=_advance(tick))
+    found = [render(item, prompt_id) for item in items]
+    given = [prompt_for(item, rendered, "text") for item, rendered in zip(items, found, strict=True)]
+    asked: list[tuple[Item, Sequence[str], Rendered, Prompt]] = []
+    skipped = []
+    for item, rendered, prompt in zip(items, found, id_prompts(model, tokenizer, items, found, given), strict=True):
+        options = candidates(item)
+        if options is None:
+            reason = f"not run: the answers of {item.task} cannot be listed, so none can be scored"
+            skipped.append(_not_run(item, reason))
+        elif isinstance(prompt, str):
+            skipped.append(_not_run(item, prompt))
+        else:
+            asked.append((item, options, rendered, prompt))
+    texts = [[f" {option}" for option in options] for _, options, _, _ in asked]
+    scored = ask_choices(model, [entry[3] for entry in asked], texts, store, progress=_advance(tick))
     samples = []
-    for (item, options), rendered, prompt, scores in zip(listed, found, prompts, scored, strict=True):
-        completion, extra = _chosen(item, options, scores)
+    for (item, listed, rendered, prompt), scores in zip(asked, scored, strict=True):
+        completion, extra = _chosen(item, listed, scores)
         samples.append(_sample(item, rendered, prompt, grade(item, completion), completion, extra))
-    left = {item.item_id for item, _ in listed}
-    samples += [
-        Sample(
-            item_id=item.item_id, metric="charbench.strict", outcome="skipped", stratum=item.task, cluster=item.word,
-            gold=item.answer, message=f"not run: the answers of {item.task} cannot be listed, so none can be scored",
-        )
-        for item in items
-        if item.item_id not in left
-    ]  # fmt: skip
-    return samples
+    return samples + skipped
 
 
 # ---------------------------------------------------------------------- frames

@@ -195,11 +195,12 @@ def _choices(item: Item, golds: int) -> int | None:
         return 2
     if item.answer_type == "choice":
         return len(item.choices)
+    asked, _ = TASKS[item.task].question(item.variant)
     if item.index_base is not None:
-        return item.length + item.task.endswith("_or_minus1")
-    if item.task.endswith("count_unique"):
+        return item.length + asked.endswith("_or_minus1")
+    if asked.endswith("count_unique"):
         return item.length  # 1 to L
-    return item.length + 1 if item.task.endswith("count_char") else golds  # 0 to L
+    return item.length + 1 if asked.endswith("count_char") else golds  # 0 to L
 
 
 def _uniform(items: Sequence[Item], table: Table) -> float | None:

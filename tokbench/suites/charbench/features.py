@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from tokbench.errors import ItemError, OptionError, UnsupportedError
-from tokbench.suites.charbench._spans import Cut, Place, cuts, why_not
+from tokbench.suites.charbench._pair_ids import PAIR_IDS, Covers
+from tokbench.suites.charbench._spans import Cut, Place, cuts, in_chat, why_not
 from tokbench.suites.charbench.item import Item
-from tokbench.suites.charbench.prompts import INLINE, Rendered, render
+from tokbench.suites.charbench.prompts import Rendered, render, rendering_of
 from tokbench.suites.charbench.words import WordList, units_of
 from tokbench.tokenizers import Tokenizer, load_tokenizer
 
@@ -145,22 +146,6 @@ def _edges(units: Sequence[str]) -> list[int]:
 # ---------------------------------------------------------------------- contexts
 
 
-def _in_chat(rendered: Rendered, render_chat: Callable[[Rendered], str]) -> tuple[str, Place] | str:
-    """The rendered chat with the place of the word in it, or why that is not to be found.
-
-    Many templates trim what a user says, so the text is looked for without the white space at its ends.
-    """
-    chat, said = render_chat(rendered), rendered.text.strip()
-    trimmed = len(rendered.text) - len(rendered.text.lstrip())
-    at = chat.find(said)
-    if at < 0:
-        return "the chat template changes the text of the question"
-    if chat.find(said, at + 1) >= 0:
-        return "the chat holds the text of the question more than once"
-    shift = len(chat[:at].encode("utf-8", "surrogatepass")) - len(rendered.text[:trimmed].encode())
-    return chat, (rendered.word_start + shift, rendered.word_end + shift)
-
-
 def _text(
     item: Item, context: Context, prompt_id: str, rendering: str | None, render_chat: Callable[[Rendered], str] | None
 ) -> tuple[str, Place] | str:
@@ -173,7 +158,7 @@ def _text(
     if context == "in_prompt":
         return rendered.text, (rendered.word_start, rendered.word_end)
     assert render_chat is not None, "checked by the caller"
-    return _in_chat(rendered, render_chat)
+    return in_chat(rendered, render_chat)
 
 
 def _check(context: str, render_chat: object) -> None:
@@ -218,10 +203,13 @@ def word_spans(
     texts = [_text(item, context, prompt_id, rendering, render_chat) for item in items]
     shown = list(dict.fromkeys(text for text in texts if not isinstance(text, str)))  # a bare word comes up repeatedly
     found = dict(zip(shown, cuts(tokenizer, shown, specials=context == "chat"), strict=True))
+    covers = Covers(tokenizer)
     for item, text in zip(items, texts, strict=True):
         cut = text if isinstance(text, str) else found[text]
         if require and isinstance(cut, str) and not isinstance(text, str):
             raise ItemError(item.item_id, f"no features: {cut}")
+        if context != "bare" and item.task == PAIR_IDS and not isinstance(cut, str):
+            cut = covers.cut(item, cut)  # what the model reads there is not what the tokenizer made
         yield cut
 
 
@@ -285,14 +273,16 @@ def features(
     return pl.DataFrame(
         [
             pl.Series("item_id", [item.item_id for item in items], pl.String),
+            pl.Series("rendering", [rendering_of(item, rendering) for item in items], pl.String),
             *(_lists(places) if name == "spans" else pl.Series(name, columns.get(name, ()), types[name])
               for name in Features._fields),
             pl.Series("zipf", [None if words is None else words.zipf(item.word) for item in items], pl.Float64),
             pl.Series("reason", reasons, pl.String),
         ]
     ).select(
-        "item_id", pl.lit(prompt_id).alias("prompt_id"), pl.lit(rendering or INLINE).alias("rendering"),
-        pl.lit(known.info.spec).alias("tokenizer"), pl.lit(context).alias("context"), pl.exclude("item_id"),
+        "item_id", pl.lit(prompt_id).alias("prompt_id"), "rendering",
+        pl.lit(known.info.spec).alias("tokenizer"), pl.lit(context).alias("context"),
+        pl.exclude("item_id", "rendering"),
     )  # fmt: skip
 
 

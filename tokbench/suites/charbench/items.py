@@ -98,9 +98,7 @@ def build_items(
                 if short is not None and missing is not None:
                     missing.append(short)
                 made += [(length, entry) for entry in entries]
-            found += [
-                _item(task, variant, gold, pool, length, entry) for variant in variants for length, entry in made
-            ]
+            found += [_item(task, variant, gold, pool, length, entry) for variant in variants for length, entry in made]
     if not found:
         problem = f"gives no item: a gold answer is asked for if {OPEN_CELL} words of one length have it"
         raise WordListError(pool.source, None, problem)

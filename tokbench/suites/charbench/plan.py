@@ -19,11 +19,12 @@ from tokbench.suites.charbench.baselines import baselines
 from tokbench.suites.charbench.item import Item
 from tokbench.suites.charbench.items import build_items, frame, items_sha256
 from tokbench.suites.charbench.metrics import run_metrics
+from tokbench.suites.charbench.pairs import pair_estimates
 from tokbench.suites.charbench.ranking import VERSION
 from tokbench.suites.charbench.rows import read_rows
 from tokbench.suites.charbench.scripted import responders
 from tokbench.suites.charbench.task import Task
-from tokbench.suites.charbench.tasks import GROUPS, select_tasks
+from tokbench.suites.charbench.tasks import GROUPS, TASKS, select_tasks
 from tokbench.suites.charbench.words import WordList, load_words
 from tokbench.suites.part import Part, PartContext, PartResult
 from tokbench.tokenizers import Tokenizer
@@ -38,6 +39,9 @@ Mode = Literal["generate", "loglik"]
 GOLDS: tuple[Gold, ...] = ("balanced", "natural")
 MODES: tuple[Mode, ...] = ("generate", "loglik")
 PAPER_PROMPT = "charbench-2025"
+
+_PAIRS = 6
+"""Group of the tasks whose items come in pairs."""
 
 _PAID = frozenset({"openai", "hf"})
 """Backends whose answers are kept, because asking again costs money or time."""
@@ -234,19 +238,24 @@ class CharbenchPlan:
     def _answers(self, tokenizer: Tokenizer, items: Sequence[Item], context: PartContext) -> PartResult:
         model = self.load(tokenizer)
         if model.info.backend not in _PAID:
-            return PartResult(self._asked(model, items, None, context.tick))
+            return PartResult(self._asked(model, tokenizer, items, None, context.tick))
         path = context.out / "responses" / f"{_slug(model.info.spec)}-{model.info.fingerprint[:8]}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         with ResponseStore(path) as store:
-            return PartResult(self._asked(model, items, store, context.tick))
+            return PartResult(self._asked(model, tokenizer, items, store, context.tick))
 
     def _asked(
-        self, model: CompletionModel, items: Sequence[Item], store: ResponseStore | None, tick: Callable[[int], None]
-    ) -> list[Sample]:
+        self, model: CompletionModel, tokenizer: Tokenizer, items: Sequence[Item], store: ResponseStore | None,
+        tick: Callable[[int], None],
+    ) -> list[Sample]:  # fmt: skip
         if self.mode == "loglik":
             scored = cast("ChoiceModel", model)
-            return choice_samples(scored, model.info.spec, items, prompt_id=self.prompt, store=store, tick=tick)
-        return answer_samples(model, items, prompt_id=self.prompt, decoding=self.decoding, store=store, tick=tick)
+            return choice_samples(
+                scored, model.info.spec, items, prompt_id=self.prompt, store=store, tokenizer=tokenizer, tick=tick
+            )
+        return answer_samples(
+            model, items, prompt_id=self.prompt, decoding=self.decoding, store=store, tokenizer=tokenizer, tick=tick
+        )
 
     def features(self, tokenizer: Tokenizer) -> pl.DataFrame:
         """Features of all items, of the bare word and inside the prompt."""
@@ -269,6 +278,9 @@ class CharbenchPlan:
         items = self.all_items()
         predictions = prediction_frame(context.samples, self.load(tokenizer).info.spec)
         context.attach("predictions", predictions)
+        if any(TASKS[item.task].group == _PAIRS for item in items):
+            context.attach("pairs", pair_estimates(items, predictions, self.features(tokenizer)))
         words = None if self.rows is not None else _words(self.words, self.unit)
-        metrics: list[Metric] = run_metrics(frame(items), predictions, baselines(items, words, self.gold))
+        not_run = {sample.item_id: sample.message for sample in context.samples if sample.outcome == "skipped"}
+        metrics: list[Metric] = run_metrics(frame(items), predictions, baselines(items, words, self.gold), not_run)
         return PartResult([], metrics)

@@ -26,7 +26,9 @@ from tokbench.suites.charbench.item import Item
 from tokbench.suites.charbench.tasks import TASKS
 from tokbench.suites.charbench.words import units_of
 
-__all__ = ["INLINE", "PAPER_PROMPT", "PROMPTS", "RENDERINGS", "Rendered", "render", "sha256s", "shot_words"]
+__all__ = [
+    "INLINE", "PAPER_PROMPT", "PROMPTS", "RENDERINGS", "Rendered", "render", "rendering_of", "sha256s", "shot_words",
+]  # fmt: skip
 
 PAPER_PROMPT = "charbench-2025"
 """The wording of the paper, for its four tasks alone."""
@@ -109,7 +111,7 @@ def _template_question(prompt_id: str, task: str, variant: str) -> str:
     table = frame_of(prompt_id)
     own = table.get("questions")
     if not isinstance(own, dict):
-        return question(task, variant, text_of(table, prompt_id, "wording"))
+        return question(*TASKS[task].question(variant), text_of(table, prompt_id, "wording"))
     if task not in own:
         raise OptionError("prompt", prompt_id, f"only tasks of the paper ({', '.join(own)}), not {task}")
     return text_of(table, prompt_id, "questions", task)
@@ -161,7 +163,7 @@ def _char(item: Item) -> str:
     char = item.query_char
     if char is None or (len(char) != 1 and len(units_of(char, item.unit)) != 1):
         raise ItemError(item.item_id, f"the queried character is {char!r}: expected exactly one")
-    if item.task in {"find_first", "find_last"} and char not in item.word:
+    if TASKS[item.task].question(item.variant)[0] in {"find_first", "find_last"} and char not in item.word:
         raise ItemError(item.item_id, f"{char!r} is not in {item.word!r}, so it has no place there")
     return f"'{char}'"
 
@@ -216,14 +218,20 @@ def _bytes(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
+def rendering_of(item: Item, rendering: str | None = None) -> str:
+    """How the word of an item is written: as asked for, else as its task says, else :data:`INLINE`."""
+    return rendering or TASKS[item.task].rendering(item.variant) or INLINE
+
+
 def render(item: Item, prompt_id: str = "plain", rendering: str | None = None) -> Rendered:
     """The prompt of an item.
 
     Args:
         item: The item.
         prompt_id: One of :data:`PROMPTS`.
-        rendering: None (or ``inline``) writes the word in single quotes where the question names it; a name in
+        rendering: ``inline`` writes the word in single quotes where the question names it; a name in
             :data:`RENDERINGS` puts it behind ``String:``, the end of the prompt (of the question for ``completion``).
+            None leaves it to the task: ``inline`` for all but ``pair_render``.
 
     Raises:
         UnknownNameError: If there is no such wording or rendering.
@@ -231,14 +239,14 @@ def render(item: Item, prompt_id: str = "plain", rendering: str | None = None) -
         ItemError: If what the item asks for is not one character.
         SuiteDefinitionError: If a wording is missing, or names an argument that the item does not have.
     """
+    name = rendering_of(item, rendering)
     quotes = _QUOTED
-    if at_end := rendering is not None and rendering != INLINE:
-        if rendering not in RENDERINGS:
-            raise UnknownNameError("rendering", str(rendering), (INLINE, *RENDERINGS))
-        quotes = RENDERINGS[rendering]
+    if at_end := name != INLINE:
+        if name not in RENDERINGS:
+            raise UnknownNameError("rendering", name, (INLINE, *RENDERINGS))
+        quotes = RENDERINGS[name]
     template = _template(prompt_id, item.task, item.variant, at_end=at_end)
     text, start = _filled(template.pieces, item, quotes)
-    name = rendering or INLINE
     if start < 0:
         return Rendered(prompt_id, name, template.system, template.head + text, 0, 0, template.shots)
     first = _bytes(template.head) + _bytes(text[:start])

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from importlib import import_module
-from pkgutil import iter_modules
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from tokbench.errors import UnknownNameError
 from tokbench.suites.charbench.task import Task
+from tokbench.suites.charbench.tasks import access, compare, composition, controls, core, edit, pairs
 from tokbench.suites.charbench.tasks.core import PAPER
 
 __all__ = ["GROUPS", "PAPER", "SETS", "TASKS", "select_tasks"]
 
-_MODULES = ("core", "access", "composition", "edit", "compare", "pairs", "controls")
+_MODULES = (core, access, composition, edit, compare, pairs, controls)
 """Modules of tasks in the order of their groups; each has its tasks in ``TASKS``."""
 
-
-def _all_tasks() -> Iterator[Task]:
-    present = {module.name for module in iter_modules(__path__)}
-    for name in _MODULES:
-        if name in present:
-            yield from import_module(f"{__name__}.{name}").TASKS
-
-
-TASKS: Mapping[str, Task] = MappingProxyType({task.id: task for task in _all_tasks()})
+TASKS: Mapping[str, Task] = MappingProxyType({task.id: task for module in _MODULES for task in module.TASKS})
 """Every task by its name."""
 
 GROUPS: Mapping[int, tuple[Task, ...]] = MappingProxyType(

@@ -13,8 +13,9 @@ being cut differently, is found out for each tokenizer afterwards (:mod:`tokbenc
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -41,26 +42,33 @@ def condition_of(variant: str) -> tuple[str, str]:
     return base, condition
 
 
+def _variants(bases: Iterable[str], conditions: Iterable[str]) -> tuple[str, ...]:
+    return tuple(f"{base}{_MARK}{condition}" for base, condition in product(bases, conditions))
+
+
+_BASES: Mapping[str, Core] = MappingProxyType({task.id: task for task in PAPER})
+
+
 class Pairs(Task):
     """A task of group 1 under conditions.
 
     Attributes:
         bases: The tasks that are asked, by name.
-        conditions: The conditions; the first one is that with which the others are compared.
+        conditions: The conditions; the first one is that with which the others are compared. None where pairs are made
+            of different words.
     """
 
     group: ClassVar[int] = 6
     answer_type: ClassVar[AnswerType] = "int"
-    bases: ClassVar[Mapping[str, Core]] = MappingProxyType({task.id: task for task in PAPER})
-    conditions: ClassVar[tuple[str, ...]]
-
-    def __init_subclass__(cls) -> None:
-        cls.variants = tuple(f"{base}{_MARK}{condition}" for base in cls.bases for condition in cls.conditions)
+    bases: ClassVar[Mapping[str, Core]] = _BASES
+    conditions: ClassVar[tuple[str, ...]] = ()
 
     @property
     def selections(self) -> Mapping[str, tuple[str, ...]]:
         """One for each task, with all its conditions."""
-        return {base: tuple(f"{base}{_MARK}{condition}" for condition in self.conditions) for base in self.bases}
+        return {
+            base: tuple(variant for variant in self.variants if condition_of(variant)[0] == base) for base in self.bases
+        }
 
     def base(self, variant: str) -> Core:
         """The task of group 1 that a variant asks."""
@@ -97,6 +105,7 @@ class PairRender(Pairs):
 
     id = "pair_render"
     conditions = ("quote", "space", "newline", "nlquote", "dquote", "backtick")
+    variants = _variants(_BASES, conditions)
 
     def rendering(self, variant: str) -> str | None:
         """The condition."""
@@ -108,6 +117,9 @@ class PairRender(Pairs):
 
 def _upper(units: Sequence[str]) -> tuple[str, ...] | None:
     """Units in upper case; None where one has no upper case of its own that leads back to it (``ß``, ``ς``, ``A``)."""
+    text = joined(units)
+    if text.isascii() and text.islower() and text.isalpha():
+        return tuple(text.upper())
     found = tuple(unit.upper() for unit in units)
     same = all(len(big) == len(unit) and big.lower() == unit for big, unit in zip(found, units, strict=True))
     return found if same else None
@@ -122,6 +134,7 @@ class PairCase(Pairs):
 
     id = "pair_case"
     conditions = ("lower", "title", "upper")
+    variants = _variants(_BASES, conditions)
 
     def cells(self, word: Word, variant: str) -> Mapping[Cell, Sequence[str]]:
         """Those of group 1 without the first letter; none for words whose three forms are not three."""
@@ -137,10 +150,10 @@ class PairCase(Pairs):
 
     def complete(self, draft: Draft) -> Fields | None:
         """See :meth:`Task.complete`; an absent character needs an upper case, too."""
-        fields = super().complete(draft)
-        if fields is None or fields.query_char is None or condition_of(draft.variant)[1]:
-            return fields
-        return None if _upper((fields.query_char,)) is None else fields
+        fields = self.base(draft.variant).complete(draft)
+        if fields is None or (fields.query_char is not None and _upper((fields.query_char,)) is None):
+            return None
+        return self.member(fields, draft.word, draft.variant)
 
     def member(self, fields: Fields, word: Word, variant: str) -> Fields:
         """The word and the character in the case of the condition."""
@@ -158,27 +171,21 @@ class PairCase(Pairs):
 
 
 class PairIds(Pairs):
-    """The same bytes under other token ids, see :mod:`tokbench.suites.charbench.covers`."""
+    """The same bytes under other token ids, see :mod:`tokbench.suites.charbench._pair_covers`."""
 
     id = "pair_ids"
     conditions = COVERS
+    variants = _variants(_BASES, conditions)
 
 
 class MatchedTtl(Pairs):
     """Questions for a place, from which pairs of words are matched for each tokenizer: no conditions."""
 
     id = "matched_ttl"
-    bases = MappingProxyType({"find_first": FindFirst(), "find_last": FindLast()})
-    conditions = ()
+    bases: ClassVar[Mapping[str, Core]] = MappingProxyType(
+        {name: task for name, task in _BASES.items() if isinstance(task, FindFirst | FindLast)}
+    )
     variants = tuple(bases)
-
-    def __init_subclass__(cls) -> None:
-        """Keep the variants."""
-
-    @property
-    def selections(self) -> Mapping[str, tuple[str, ...]]:
-        """Each variant alone."""
-        return {variant: (variant,) for variant in self.variants}
 
 
 TASKS: tuple[Task, ...] = (PairRender(), PairCase(), PairIds(), MatchedTtl())
