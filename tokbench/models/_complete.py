@@ -87,6 +87,11 @@ class TokenCompleter:
     def __repr__(self) -> str:
         return f"<TokenCompleter {self.info.spec}{' (toy)' if self.info.toy else ''}>"
 
+    @property
+    def start_ids(self) -> tuple[int, ...]:
+        """Ids that the model puts in front of a text; a prompt of ids has them in itself."""
+        return self._model.start_ids
+
     # ------------------------------------------------------------------ answers
 
     def generate(

@@ -78,6 +78,11 @@ class HfCompleter:
     def __repr__(self) -> str:
         return f"<HfCompleter {self.info.spec}>"
 
+    @property
+    def start_ids(self) -> tuple[int, ...]:
+        """Ids that the model puts in front of a text; a prompt of ids has them in itself."""
+        return self._model.start_ids
+
     # ------------------------------------------------------------------ prompts
 
     def _chat(self, prompt: Prompt) -> str:

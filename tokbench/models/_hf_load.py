@@ -125,7 +125,7 @@ def described(
     weights = hashlib.sha256(str(sorted(model.config.to_dict().items(), key=str)).encode())
     for name, tensor in sorted(model.state_dict().items()):
         # one number a tensor tells models in memory apart without reading their weights to the last bit
-        weights.update(f"{name} {tuple(tensor.shape)} {float(tensor.double().sum()):.17g}\n".encode())
+        weights.update(f"{name} {tuple(tensor.shape)} {float(tensor.sum(dtype=torch.float64)):.17g}\n".encode())
     if not isinstance(model, transformers.PreTrainedModel):
         raise TokbenchError("HfModel takes a causal model of transformers")
     return ModelInfo(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from queue import SimpleQueue
 from random import Random
@@ -16,14 +18,21 @@ from tokbench.errors import AuthenticationError, ServerError, TokbenchError, Unk
 from tokbench.models._openai_retry import Backoff, Clock, asked_wait, reset_wait
 from tokbench.models._openai_server import Server
 from tokbench.models._openai_verdict import Verdict, judge, shortened
-from tokbench.models._openai_wire import MalformedReply, Reply, Settings, parsed, request_fields
+from tokbench.models._openai_wire import MalformedReply, Reply, Settings, parsed, request_body
 from tokbench.models.completion import Completion, Decoding, Done, Prompt
 
 __all__ = ["Session"]
 
+_HTTP: Any = sys.modules[type(openai.DEFAULT_CONNECTION_LIMITS).__module__.partition(".")[0]]
+"""The HTTP library of the client: its versions have different ones."""
+
 _CONNECT_SECONDS = 10.0
 _UNREACHED = frozenset({"ConnectError", "ConnectTimeout"})
 """Errors of the HTTP library when nobody listens; by name, because the library has another one in other versions."""
+_POOL = 32
+"""Requests at a time in one pool of connections (one more may ask for the models): the library looks at all of a pool
+before and after every request."""
+
 _LOST_IN_A_ROW = 4
 _NAMED = 20
 """How many models a message names."""
@@ -46,9 +55,24 @@ class _Ended(Exception):
         self.error = error
 
 
-def _limits(count: int) -> Any:  # noqa: ANN401, a type of the HTTP library
-    """As many connections as requests at a time, all kept for the next ones, and one to ask for the models."""
-    return type(openai.DEFAULT_CONNECTION_LIMITS)(max_connections=count + 1, max_keepalive_connections=count)
+class _Over(Exception):
+    """A request that is not sent again, because another one has ended the run."""
+
+
+def _clients(server: Server, count: int, timeout: float) -> list[openai.AsyncOpenAI]:
+    """Clients with room for ``count`` requests at a time in all, each with a small pool of connections of its own."""
+    limits = _HTTP.Limits(max_connections=_POOL + 1, max_keepalive_connections=_POOL)
+    context = _HTTP.create_ssl_context()  # takes longer than all else, so they share one
+    return [
+        openai.AsyncOpenAI(
+            api_key=server.key,
+            base_url=server.url,
+            max_retries=0,
+            timeout=openai.Timeout(timeout, connect=min(_CONNECT_SECONDS, timeout / 2)),
+            http_client=openai.DefaultAsyncHttpxClient(limits=limits, verify=context),
+        )
+        for _ in range(-(-count // _POOL))
+    ]
 
 
 class Session:
@@ -86,6 +110,8 @@ class Session:
         self._answered = False  # whether there was any answer
         self._lost = 0  # requests in a row that reached nobody
         self._resume = float("-inf")  # nothing is sent before
+        self._sending: set[asyncio.Task[None]] = set()
+        self._ending = False  # whether nothing more is sent
         self._cancel: Callable[[], object] | None = None
         self._stopped = False
 
@@ -119,26 +145,32 @@ class Session:
         if self._stopped:
             return
         count = max(1, min(self._settings.concurrency, len(prompts)))
-        limit = self._settings.timeout
-        client = openai.AsyncOpenAI(
-            api_key=self._server.key,
-            base_url=self._server.url,
-            max_retries=0,
-            timeout=openai.Timeout(limit, connect=min(_CONNECT_SECONDS, limit / 2)),
-            http_client=openai.DefaultAsyncHttpxClient(limits=_limits(count)),
-        )
-        async with client:
+        clients = _clients(self._server, count, self._settings.timeout)
+        async with AsyncExitStack() as stack:
+            for client in clients:
+                await stack.enter_async_context(client)
             places = iter(enumerate(prompts))  # the workers share it: no more is under way than they can hold
-            workers = [asyncio.create_task(self._work(client, places, done)) for _ in range(count)]
+            workers = [
+                asyncio.create_task(self._work(clients[number // _POOL], places, done)) for number in range(count)
+            ]
             try:
-                await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
+                ended, working = await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
+                if working and not any(isinstance(worker.exception(), _Ended) for worker in ended):
+                    await self._drain(working)
             finally:
                 for worker in workers:
                     worker.cancel()
                 ends = await asyncio.gather(*workers, return_exceptions=True)
-        errors = [end for end in ends if isinstance(end, Exception)]
+        errors = [end for end in ends if isinstance(end, Exception) and not isinstance(end, _Over)]
         for error in sorted(errors, key=lambda error: not isinstance(error, _Ended)):
             raise error
+
+    async def _drain(self, working: set[asyncio.Task[None]]) -> None:
+        """Let the requests under way come to their end, because their answers are paid for; send no others."""
+        self._ending = True
+        for worker in working - self._sending:
+            worker.cancel()
+        await asyncio.wait(working)
 
     async def _work(self, client: openai.AsyncOpenAI, places: Iterator[tuple[int, Prompt]], done: Done) -> None:
         for place, prompt in places:
@@ -147,6 +179,8 @@ class Session:
                 done(place, completion)
             except BaseException as error:  # noqa: BLE001, raised again behind the loop
                 raise _Ended(error) from None
+            if self._ending:
+                return
 
     def stop(self) -> None:
         """End from another thread."""
@@ -181,6 +215,8 @@ class Session:
                 assert verdict.completion is not None, "an answer has one"
                 self._answered = True
                 return self._finished(verdict.completion, attempts, self._clock.now() - began)
+            if self._ending:
+                raise _Over
             over = verdict.kind == "retry" and attempts > self._settings.retries
             if over and not reached:
                 self._give_up(verdict.problem)
@@ -204,15 +240,16 @@ class Session:
             _Trouble: If there is no whole reply.
             UnicodeEncodeError: If the prompt cannot be sent.
         """
-        fields, asked = request_fields(prompt, self._decoding, self._settings)
-        create: Any
-        if self._settings.is_chat(prompt):
-            create = client.chat.completions.with_raw_response.create
-            arguments = {"messages": asked}
-        else:
-            create = client.completions.with_raw_response.create
-            arguments = {"prompt": asked}
-        return await self._reply(create(model=self._settings.model, **arguments, extra_body=fields))
+        path = "/chat/completions" if self._settings.is_chat(prompt) else "/completions"
+        body = request_body(prompt, self._decoding, self._settings)
+        task = asyncio.current_task()
+        assert task is not None, "runs in a task"
+        self._sending.add(task)
+        try:
+            # the methods of their own name would walk through every field before they send it as it is
+            return await self._reply(client.post(path, body=body, cast_to=_HTTP.Response))
+        finally:
+            self._sending.discard(task)
 
     async def _reply(self, request: Coroutine[Any, Any, Any]) -> Reply:
         """The reply to a request, whatever its status, within the limit of time.
@@ -222,7 +259,7 @@ class Session:
         """
         try:
             async with asyncio.timeout(self._settings.timeout):
-                response = (await request).http_response
+                response = await request
         except openai.APIStatusError as error:
             response = error.response
         except (TimeoutError, openai.APITimeoutError) as error:
@@ -270,7 +307,9 @@ class Session:
         self._lost += 1
         host = self._server.host
         if not self._heard:
-            raise ServerError(host, f"no server answers ({problem})", "start it, or name another one by base_url")
+            raise ServerError(
+                host, f"no server answers ({problem})", "start it, or name another one by base_url (--base-url)"
+            )
         if self._lost >= max(_LOST_IN_A_ROW, self._settings.concurrency):
             remedy = "start it again and run the same: what is answered is kept"
             raise ServerError(host, f"the server has stopped answering ({problem})", remedy)
@@ -282,7 +321,9 @@ class Session:
         if verdict.kind == "key":
             return AuthenticationError(server.host, problem, server.variable)
         if verdict.kind == "path":
-            remedy = "check base_url (most end in /v1), or choose the endpoint by api=chat or api=completions"
+            remedy = (
+                "check base_url (--base-url; most end in /v1), or choose the endpoint by api=chat or api=completions"
+            )
             return ServerError(server.host, problem, remedy)
         if verdict.kind == "stop":
             return ServerError(server.host, problem, verdict.remedy)
@@ -298,9 +339,8 @@ class Session:
         """Names of the models that the server has, those most like the wanted one first; none if it does not say."""
         import difflib
 
-        request: Any = client.models.with_raw_response.list()
         try:
-            reply = await self._reply(request)
+            reply = await self._reply(client.get("/models", cast_to=_HTTP.Response))
             data = parsed(reply.body)
         except (_Trouble, MalformedReply):
             return []

@@ -11,7 +11,7 @@ from typing import Literal
 
 from tokbench.models.completion import Completion, Decoding, FinishReason, Form, Prompt
 
-__all__ = ["TIMEOUT", "Api", "MalformedReply", "Reply", "Settings", "parsed", "read_completion", "request_fields"]
+__all__ = ["TIMEOUT", "Api", "MalformedReply", "Reply", "Settings", "parsed", "read_completion", "request_body"]
 
 Api = Literal["chat", "completions", "auto"]
 """Which endpoint is used: ``auto`` is chat for messages and completions for text and ids."""
@@ -114,21 +114,21 @@ def _seed(decoding: Decoding, key: str) -> int:
     return int.from_bytes(digest, "big") >> (64 - _SEED_BITS)
 
 
-def request_fields(prompt: Prompt, decoding: Decoding, settings: Settings) -> tuple[dict[str, object], object]:
-    """The body of a request, in two parts: the fields beside model and prompt, and the prompt.
+def request_body(prompt: Prompt, decoding: Decoding, settings: Settings) -> dict[str, object]:
+    """The body of a request.
 
     A limit is left out of a chat where none is wanted; the other endpoint takes 16 tokens for no word on it, so there
     it is null. A seed is sent where something is drawn, one for each request.
     """
     chat = settings.is_chat(prompt)
-    asked: object
+    fields: dict[str, object] = {"model": settings.model}
     if prompt.messages is not None:
-        asked = [asdict(message) for message in prompt.messages]
+        fields["messages"] = [asdict(message) for message in prompt.messages]
     elif chat:
-        asked = [{"role": "user", "content": prompt.text}]
+        fields["messages"] = [{"role": "user", "content": prompt.text}]
     else:
-        asked = prompt.text if prompt.text is not None else list(prompt.ids or ())
-    fields: dict[str, object] = {"temperature": decoding.temperature}
+        fields["prompt"] = prompt.text if prompt.text is not None else list(prompt.ids or ())
+    fields["temperature"] = decoding.temperature
     if not chat:
         fields["max_tokens"] = decoding.max_tokens
     elif decoding.max_tokens is not None:
@@ -148,7 +148,7 @@ def request_fields(prompt: Prompt, decoding: Decoding, settings: Settings) -> tu
             fields.pop(name, None)
         else:
             fields[name] = value
-    return fields, asked
+    return fields
 
 
 # ---------------------------------------------------------------------- answers
