@@ -302,3 +302,43 @@ def test_a_folder_that_is_no_model_is_refused_in_one_line(tmp_path: Path, folder
     (tmp_path / "model.safetensors").write_bytes(b"nothing of the kind")
     with pytest.raises(ModelFileError):
         load_model(f"hf:{tmp_path}")
+
+
+@pytest.mark.parametrize(("off", "attention"), [(0.25, "tree"), (3.0, "rows")])
+def test_a_sharp_model_of_sixteen_bits_is_still_run_as_a_tree(
+    monkeypatch: pytest.MonkeyPatch, off: float, attention: str
+) -> None:
+    """Kernels round logits of 40 by a quarter there, each its own way: no sign of a mask that was ignored."""
+    inner = build_llama(vocabulary=400, seed=1)
+    with torch.no_grad():
+        inner.lm_head.weight.mul_(10 / inner(torch.tensor([[3, 7, 11]])).logits.std())
+    last_logits = HfModel._last_logits
+    noise = off * torch.randn(400, generator=torch.Generator().manual_seed(1))
+    monkeypatch.setattr(HfModel, "_last_logits", lambda self, rows: last_logits(self, rows) + noise)
+    assert HfModel(inner.to(torch.bfloat16)).info.attention == attention
+
+
+def test_rows_normalised_on_a_device_are_distributions() -> None:
+    logits = 17 * torch.randn(3, 5000, generator=torch.Generator().manual_seed(1))
+    logits[1, 7] = -math.inf
+    for dtype in (torch.float32, torch.float64, torch.bfloat16):
+        rows = module._normalised(logits.to(dtype), lambda index: (index,))
+        assert rows.dtype == (np.float64 if dtype == torch.float64 else np.float32)
+        assert np.abs(np.exp(rows).sum(1, dtype=np.float64) - 1).max() < 3e-7
+        wanted = torch.log_softmax(logits.to(dtype).double(), -1).numpy()
+        assert np.allclose(rows, wanted, rtol=1e-6, atol=0)
+    for wrong in (math.nan, math.inf):
+        logits[2, 0] = wrong
+        with pytest.raises(ModelContractError) as caught:
+            module._normalised(logits, lambda index: (index, 99))
+        assert caught.value.context == (2, 99)
+
+
+def test_no_kernel_that_is_planned_for_every_length_is_used_on_an_accelerator() -> None:
+    before = torch.backends.cuda.cudnn_sdp_enabled()
+    with module._kernels(torch.device("cuda")):
+        assert not torch.backends.cuda.cudnn_sdp_enabled()
+        assert torch.backends.cuda.flash_sdp_enabled()
+    assert torch.backends.cuda.cudnn_sdp_enabled() == before
+    with module._kernels(torch.device("cpu")):
+        assert torch.backends.cuda.cudnn_sdp_enabled() == before

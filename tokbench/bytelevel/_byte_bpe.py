@@ -17,7 +17,7 @@ from tokbench.bytelevel._tails import AS_NEIGHBOUR, REFUTED, Link, Tail, Tails
 from tokbench.bytelevel.boundaries import Splitter, collapse
 from tokbench.bytelevel.canonical import CanonicalRule, Context, Mask
 from tokbench.bytelevel.pairs import PairTable
-from tokbench.bytelevel.shapes import Shapes, Unfinished
+from tokbench.bytelevel.shapes import Opening, Shapes, Unfinished
 from tokbench.tokenizers.rules import BpeRules
 from tokbench.tokenizers.vocabulary import ByteVocabulary
 
@@ -26,6 +26,7 @@ __all__ = ["ByteBpeRule"]
 _LINKS = 1 << 14  # steps between tails that are remembered
 _BASE_BYTES = 8 << 20  # for masks of tails
 _RANGES = 512  # ranges of tokens whose groups are remembered
+_INSIDES = 1 << 12  # contexts inside a character whose tokens are remembered
 _TRIES = 64  # tokens that are tried before a context is called undecided
 
 _Starts = tuple[tuple[int, bytes], ...]
@@ -66,6 +67,7 @@ class ByteBpeRule(CanonicalRule):
         self._links: dict[tuple[Tail, int, bool], Link | None] = {}
         self._base_bytes = 0
         self._present: dict[tuple[bool, int, int], NDArray[np.int64]] = {}
+        self._insides: dict[tuple[Tail, int, bytes, int, int], NDArray[np.int64]] = {}
         self._root = _State(tail=self._tails.start, starts=((0, b""),) if self._whole else ())
 
     @cached_property
@@ -278,9 +280,41 @@ class ByteBpeRule(CanonicalRule):
         first, end = self._unfinished.range(context.partial)
         first, end = max(first, lo), min(end, hi)
         if first < end:
-            for index in self._unfinished.following(context.last, first, end):
-                mask[index - lo] = self._extend(context, index) is None
+            mask[self._alive_inside(context, first, end) - lo] = False
         return mask
+
+    def _alive_inside(self, context: _State, lo: int, hi: int) -> NDArray[np.int64]:
+        """Tokens of a range that may follow inside a character."""
+        following = self._unfinished.following(context.last, lo, hi)
+        if context.starts or self._is_whole[context.last]:
+            return np.array([index for index in following if self._extend(context, index) is not None], np.int64)
+        key = (context.tail, context.last, context.partial, lo, hi)
+        known = self._insides.get(key)
+        if known is None:
+            if len(self._insides) >= _INSIDES:
+                self._insides.clear()
+            fates: dict[tuple[str, Opening], bool] = {}  # tokens of one shape fare alike
+            known = self._insides[key] = np.array(
+                [index for index in following if self._finishes(context, index, fates)], np.int64
+            )
+        return known
+
+    def _finishes(self, context: _State, token: int, fates: dict[tuple[str, Opening], bool]) -> bool:
+        """What :meth:`_finish` decides of a token that may be a neighbour, where no token is found whole."""
+        parts = None if self._never[token] else self._unfinished.parts(context.partial, token)
+        if parts is None:
+            return False
+        text, partial = parts
+        opening = self._unfinished.opening(token, partial)
+        if partial and not opening:
+            return False
+        shape = self._unfinished.shape_of(text)
+        known = fates.get((shape, opening))
+        if known is None:
+            tail = context.tail
+            link = self._tails.make(tail.shape + collapse(shape), tail.allowed, tail.required, tail.vetoes, opening)
+            known = fates[shape, opening] = link is not None
+        return known
 
     def _dead_behind(self, context: _State, lo: int, hi: int) -> Mask:
         mask, neighbours = self._base(context.tail, lo, hi)
