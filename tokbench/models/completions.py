@@ -56,7 +56,8 @@ def load_completion_model(
         responders: What ``scripted:NAME`` may name.
         **options: The same options as keywords; they win. ``hf``: ``batch`` (prompts answered together, 16), ``chat``
             (``auto``: chats are taken where the folder has a template; ``yes``, ``no``). ``hf``, ``ngram`` and
-            ``scripted:hash`` take those of :func:`~tokbench.models.load_model` as well.
+            ``scripted:hash`` take those of :func:`~tokbench.models.load_model` as well; ``openai`` takes those of
+            :func:`tokbench.models._openai.load`.
 
     Raises:
         UnknownModelError: If the spec is malformed or names no model.

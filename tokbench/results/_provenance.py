@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -96,10 +97,16 @@ def revision() -> tuple[str | None, bool | None]:
     return _git("rev-parse", "HEAD"), None if changes is None else bool(changes)
 
 
+@cache
+def _providers() -> Mapping[str, list[str]]:
+    """Distributions by the modules that they install; reading it takes seconds where many are installed."""
+    return metadata.packages_distributions()
+
+
 def packages() -> dict[str, str]:
     """Versions of all third-party distributions of which a module is imported now."""
     imported = {name.partition(".")[0] for name in sys.modules}
-    providers = metadata.packages_distributions()
+    providers = _providers()
     names = {dist for module in imported for dist in providers.get(module, ())} - {"tokbench"}
     return {name: metadata.version(name) for name in sorted(names)}
 
