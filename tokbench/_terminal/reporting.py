@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -68,9 +68,20 @@ def _drawn(table: Table) -> RichTable:
     return drawn
 
 
-def overview_tables(runs: Sequence[Run]) -> list[RichTable]:
-    """The first table of the leaderboard in short, one for each suite version."""
-    return [_drawn(table) for table in overview(runs)]
+def _is_charbench(run: Run) -> bool:
+    return run.group("run").get("suite") == "charbench"
+
+
+def overview_tables(runs: Sequence[Run]) -> list[RenderableType]:
+    """The first table of the leaderboard in short, one for each suite version; of charbench one for each run."""
+    tables: list[RenderableType] = [
+        _drawn(table) for table in overview([run for run in runs if not _is_charbench(run)])
+    ]
+    if any(map(_is_charbench, runs)):
+        from tokbench._terminal.charbench import run_summary
+
+        tables += [run_summary(run) for run in sorted(runs, key=lambda run: run.id) if _is_charbench(run)]
+    return tables
 
 
 _LEGEND = (
@@ -85,8 +96,13 @@ _MODEL_LEGEND = (
 
 def legends(runs: Sequence[Run]) -> list[str]:
     """What the columns of :func:`overview_tables` mean, one line for each kind of table."""
-    of_models = {run.group("run").get("model") is not None for run in runs}
-    return [text for text, kind in ((_LEGEND, False), (_MODEL_LEGEND, True)) if kind in of_models]
+    of_models = {run.group("run").get("model") is not None for run in runs if not _is_charbench(run)}
+    found = [text for text, kind in ((_LEGEND, False), (_MODEL_LEGEND, True)) if kind in of_models]
+    if any(_is_charbench(run) and run.group("run").get("model") for run in runs):
+        from tokbench._terminal.charbench import LEGEND
+
+        found.append(LEGEND)
+    return found
 
 
 def _excluded(problems: Sequence[RecordError | DuplicateRunError]) -> list[tuple[str, str]]:

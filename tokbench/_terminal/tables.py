@@ -17,10 +17,10 @@ __all__ = ["listing_table", "verdict_table"]
 _MARK = {"holds": ("✓", "green"), "fails": ("✗", "bold red"), "not-applicable": ("–", "dim"), "error": ("!", "yellow")}
 
 
-def listing_table(rows: Iterable[Listing]) -> RenderableType:
+def listing_table(rows: Iterable[Listing], *, what: str = "tokenizer") -> RenderableType:
     """What can be loaded here, and what is missing for the rest, with the ways to get it below."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("tokenizer", overflow="fold")
+    table.add_column(what, overflow="fold")
     table.add_column("", justify="center")
     table.add_column("what it is, or what is missing", overflow="fold", ratio=1)
     remedies: dict[str, list[str]] = {}

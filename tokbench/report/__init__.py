@@ -6,7 +6,22 @@ machine, at any time.
 
 from __future__ import annotations
 
+from tokbench.report._format import label
 from tokbench.report._render import FORMATS, TITLE, Format, overview, render, select, write
+from tokbench.report._scored import Scored, scored_tasks
 from tokbench.report._view import Cell, Table
 
-__all__ = ["FORMATS", "TITLE", "Cell", "Format", "Table", "overview", "render", "select", "write"]
+__all__ = [
+    "FORMATS",
+    "TITLE",
+    "Cell",
+    "Format",
+    "Scored",
+    "Table",
+    "label",
+    "overview",
+    "render",
+    "scored_tasks",
+    "select",
+    "write",
+]

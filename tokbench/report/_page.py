@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
 
-from tokbench.report import _bias, _exactness
+from tokbench.report import _arithmetic, _bias, _charbench, _exactness
 from tokbench.report._format import label, visible
 from tokbench.report._tables import others
 from tokbench.report._view import Entry, Group, Section, flat, groups
@@ -35,6 +36,7 @@ class GroupView:
     sub: str
     lines: Sequence[tuple[str, str, str]]
     sections: Sequence[Section]
+    tables_in_markdown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +76,28 @@ def build(
     )
 
 
+def suite_of(group: Group) -> ModuleType | None:
+    """The module that shows the runs of a group; None where there is none for its suite."""
+    if group.suite == "arithmetic":
+        return _arithmetic
+    if group.suite == "charbench":
+        return _charbench
+    if group.suite == "exactness":
+        return _bias if _bias.is_model_side(group) else _exactness
+    return None
+
+
 def _group(group: Group) -> GroupView:
-    suite = _bias if _bias.is_model_side(group) else _exactness
-    parts = suite.sections(group) if group.suite == "exactness" else [others(group, own=())]
+    suite = suite_of(group)
+    parts = [others(group, own=())] if suite is None else suite.sections(group)
     lines = []
     for entry in group.entries:
-        line = suite.summary_line(entry) if group.suite == "exactness" else f"{len(entry.metrics)} metrics"
+        line = f"{len(entry.metrics)} metrics" if suite is None else suite.summary_line(entry)
         lines.append((entry.label, line + ("" if entry.run.complete else "; run not finished"), entry.anchor))
     count = len(group.entries)
     sub = f"profile {label(group.profile)}; {count} run{'s' * (count != 1)}; items and options {group.items}"
-    return GroupView(group.anchor, group.heading, sub, lines, [part for part in parts if part is not None])
+    return GroupView(group.anchor, group.heading, sub, lines, [part for part in parts if part is not None],
+                     tables_in_markdown=suite is _charbench)  # fmt: skip
 
 
 def _incomplete(found: Sequence[Group]) -> list[str]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from tokbench.errors import OptionError, OutputDirectoryError
-from tokbench.report import _bias, _exactness
-from tokbench.report._page import Page, build
+from tokbench.report import _exactness
+from tokbench.report._page import Page, build, suite_of
 from tokbench.report._text import as_csv, as_json, markdown
 from tokbench.report._view import Table, groups
 from tokbench.report._words import METRICS, QUESTIONS
@@ -46,7 +46,7 @@ def overview(runs: Sequence[Run]) -> list[Table]:
     """The first table of the report, one for each group of runs that can stand side by side."""
     found = []
     for group in groups(runs):
-        suite = _bias if _bias.is_model_side(group) else _exactness
+        suite = suite_of(group) or _exactness
         found += suite.overview_section(group).tables
     return found
 

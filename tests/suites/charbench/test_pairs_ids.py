@@ -174,13 +174,13 @@ def test_a_token_over_the_edge_of_the_word() -> None:
 def test_answers_are_scored_behind_ids() -> None:
     model = completer(TINY, scale=2.0)
     items = [core_item("find_last", WORD, "n"), *ITEMS]
-    samples = choice_samples(model, "test", items, prompt_id="completion", tokenizer=TINY)
+    samples = choice_samples(model, items, prompt_id="completion", tokenizer=TINY)
     assert [sample.item_id for sample in samples] == [item.item_id for item in items]
     assert all(sample.detail is not None and sample.completion is not None for sample in samples)
     assert [dict(sample.detail or {})["exact"] for sample in samples[1:]] == [False] * 4
     scores = [dict(sample.detail or {})["gold_logprob"] for sample in samples[1:]]
     assert len(set(scores)) > 1, "another cut is another context"
-    skipped = choice_samples(model, "test", items, prompt_id="completion")
+    skipped = choice_samples(model, items, prompt_id="completion")
     assert [sample.outcome for sample in skipped][1:] == ["skipped"] * 4
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from tokbench.tokenizers import Tokenizer
 
-__all__ = ["answer_samples", "candidates", "choice_samples", "prediction_frame", "prompt_for", "prompt_form"]
+__all__ = ["answer_samples", "candidates", "choice_samples", "graded", "prediction_frame", "prompt_for", "prompt_form"]
 
 PLAIN_TEXT = frozenset({"completion"})
 """Prompts for models that go on from a text; all others are a chat where the model takes one."""
@@ -176,6 +176,32 @@ def answer_samples(
     return samples
 
 
+def graded(
+    items: Sequence[Item], completions: Sequence[Completion | str], *, model: str = "", prompt_id: str = "plain"
+) -> pl.DataFrame:
+    """Grade answers that were given elsewhere.
+
+    Args:
+        items: The items.
+        completions: One answer for each, as text or with what is known of it.
+        model: Who gave them.
+        prompt_id: Wording in which the items were asked.
+
+    Returns:
+        One row an item, as :func:`prediction_frame` gives them.
+
+    Raises:
+        ValueError: If there are not as many answers as items.
+    """
+    samples = []
+    for item, said in zip(items, completions, strict=True):
+        completion = Completion(text=said, finish_reason="stop") if isinstance(said, str) else said
+        rendered = render(item, prompt_id)
+        prompt = prompt_for(item, rendered, "text")
+        samples.append(_sample(item, rendered, prompt, grade(item, completion), completion, {}))
+    return prediction_frame(samples, model)
+
+
 # ---------------------------------------------------------------------- probabilities of given answers
 
 
@@ -204,7 +230,6 @@ def _chosen(item: Item, options: Sequence[str], scores: ChoiceScores) -> tuple[C
 
 def choice_samples(
     model: ChoiceModel,
-    spec: str,
     items: Sequence[Item],
     *,
     prompt_id: str,
@@ -215,12 +240,10 @@ def choice_samples(
     """Let a model choose among all answers of an item by their log-probability behind the prompt.
 
     Items whose answers cannot be listed are skipped with the reason, and so are those of ``pair_ids`` that cannot be
-    asked as token ids. Of equal scores the first counts, and the sample
-    says so.
+    asked as token ids. Of equal scores the first counts, and the sample says so.
 
     Args:
         model: The model.
-        spec: Its name, for messages.
         items: The items.
         prompt_id: Their wording, one that ends where the answer begins.
         store: As in :func:`answer_samples`.
@@ -256,8 +279,11 @@ def choice_samples(
 
 
 def prediction_frame(samples: Sequence[Sample], model: str) -> pl.DataFrame:
-    """The samples as predictions: item_id, prompt_id, rendering, model, raw, ids, parsed, status, both gradings,
-    signed_error, finish_reason, seconds and token counts; samples that were not run are left out.
+    """The samples as predictions, one row an item; samples that were not run are left out.
+
+    Returns:
+        ``item_id``, ``prompt_id``, ``rendering``, ``model``, ``raw``, ``ids``, ``parsed``, ``status``, both gradings,
+        ``signed_error``, ``finish_reason``, ``seconds`` and the counts of tokens.
     """
     import polars as pl
 

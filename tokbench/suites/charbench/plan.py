@@ -12,10 +12,10 @@ from tokbench.errors import ItemError, OptionError, UnknownNameError
 from tokbench.models.completion import ChoiceModel, CompletionModel, Decoding
 from tokbench.models.completions import load_completion_model
 from tokbench.results import Metric, ResponseStore, Sample
-from tokbench.suites.charbench import features as token_features
 from tokbench.suites.charbench import prompts
 from tokbench.suites.charbench.answers import answer_samples, choice_samples, prediction_frame, prompt_form
 from tokbench.suites.charbench.baselines import baselines
+from tokbench.suites.charbench.features import features, why_not
 from tokbench.suites.charbench.item import Item
 from tokbench.suites.charbench.items import build_items, frame, items_sha256
 from tokbench.suites.charbench.metrics import run_metrics
@@ -25,6 +25,7 @@ from tokbench.suites.charbench.rows import read_rows
 from tokbench.suites.charbench.scripted import responders
 from tokbench.suites.charbench.task import Task
 from tokbench.suites.charbench.tasks import GROUPS, TASKS, select_tasks
+from tokbench.suites.charbench.tokenizer_metrics import list_metrics, tokenizer_metrics
 from tokbench.suites.charbench.words import WordList, load_words
 from tokbench.suites.part import Part, PartContext, PartResult
 from tokbench.tokenizers import Tokenizer
@@ -196,7 +197,7 @@ class CharbenchPlan:
             TokbenchError: If something is missing or does not fit.
         """
         items = self.all_items()
-        if self.require_features and (reason := token_features.why_not(tokenizer)):
+        if self.require_features and (reason := why_not(tokenizer)):
             raise ItemError(items[0].item_id, f"no features with {tokenizer.info.spec}: {reason}")
         if self.model is None:
             return
@@ -250,9 +251,7 @@ class CharbenchPlan:
     ) -> list[Sample]:  # fmt: skip
         if self.mode == "loglik":
             scored = cast("ChoiceModel", model)
-            return choice_samples(
-                scored, model.info.spec, items, prompt_id=self.prompt, store=store, tokenizer=tokenizer, tick=tick
-            )
+            return choice_samples(scored, items, prompt_id=self.prompt, store=store, tokenizer=tokenizer, tick=tick)
         return answer_samples(
             model, items, prompt_id=self.prompt, decoding=self.decoding, store=store, tokenizer=tokenizer, tick=tick
         )
@@ -262,17 +261,19 @@ class CharbenchPlan:
         import polars as pl
 
         found = [
-            token_features.features(
-                list(self.all_items()), tokenizer, context, prompt_id=self.prompt, require=self.require_features
-            )
+            features(list(self.all_items()), tokenizer, context, prompt_id=self.prompt, require=self.require_features)
             for context in ("bare", "in_prompt")
         ]
         return pl.concat(found)
 
     def _features(self, tokenizer: Tokenizer, context: PartContext) -> PartResult:
-        context.attach("items", frame(self.all_items()))
-        context.attach("features", self.features(tokenizer))
-        return PartResult()
+        table, found = frame(self.all_items()), self.features(tokenizer)
+        context.attach("items", table)
+        context.attach("features", found)
+        metrics = tokenizer_metrics(table, found)
+        if self.model is None and self.rows is None:  # exact, and the whole list takes a while
+            metrics += list_metrics(tokenizer, _words(self.words, self.unit))
+        return PartResult([], metrics)
 
     def _metrics(self, tokenizer: Tokenizer, context: PartContext) -> PartResult:
         items = self.all_items()
