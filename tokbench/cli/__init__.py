@@ -1,4 +1,4 @@
-"""The command line: ``tokbench run | analyze | check | segment | bytes | tokenizers | report``.
+"""The command line: ``tokbench run | analyze | check | segment | bytes | tokenizers | models | report``.
 
 Exit status: 0 done and good, 1 a check failed, 2 usage or input, 3 nothing could be done, or a value missed its bound.
 """
@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from tokbench.cli._analyze import analyze
 from tokbench.cli._bytes import app as bytes_app
 from tokbench.cli._common import EXIT_USAGE, console, text_argument
 from tokbench.cli._options import (
@@ -25,8 +26,10 @@ from tokbench.cli._options import (
     TokenizerOption,
     tokenizer_plan,
 )
+from tokbench.cli._run_arithmetic import arithmetic
 from tokbench.cli._run_charbench import charbench
 from tokbench.cli._run_exactness import exactness
+from tokbench.cli._run_phantom import phantom
 from tokbench.errors import OptionError, TokbenchError
 
 __all__ = ["app", "main"]
@@ -43,8 +46,11 @@ runs = typer.Typer(
 )
 runs.command()(exactness)
 runs.command()(charbench)
+runs.command()(arithmetic)
+runs.command()(phantom)
 app.add_typer(runs, name="run")
 app.add_typer(bytes_app)
+app.command()(analyze)
 
 
 def _version(value: bool) -> None:  # noqa: FBT001, the form that typer calls
@@ -79,6 +85,24 @@ def tokenizers(*, as_json: Annotated[bool, typer.Option("--json", help="Machine-
     from tokbench._terminal.tables import listing_table
 
     console().print(listing_table(rows))
+
+
+@app.command()
+def models(*, as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False) -> None:
+    """List models that can be asked here, and what would need which extra, file or server."""
+    from dataclasses import asdict
+
+    from tokbench.models.completions import list_completion_models
+    from tokbench.suites.arithmetic import scripted as arithmetic_scripted
+    from tokbench.suites.charbench import scripted as charbench_scripted
+
+    rows = list_completion_models({*charbench_scripted.NAMES, *arithmetic_scripted.NAMES})
+    if as_json:
+        typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
+        return
+    from tokbench._terminal.tables import listing_table
+
+    console().print(listing_table(rows, what="model"))
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +13,22 @@ import typer
 from tokbench.cli._common import EXIT_INTERRUPTED, EXIT_NOTHING, console
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from tokbench.results import Run
     from tokbench.suites.part import Plan
 
 __all__ = ["execute"]
 
 
 def execute(
-    plans: Sequence[tuple[Plan, tuple[str, ...]]], *, out: Path, lenient: bool, overwrite: bool, processes: int
+    plans: Sequence[tuple[Plan, tuple[str, ...]]],
+    *,
+    out: Path,
+    lenient: bool,
+    overwrite: bool,
+    processes: int,
+    summary: Callable[[Sequence[Run]], Sequence[RenderableType]] | None = None,
 ) -> None:
     """Run plans, each over its tokenizers, and end with the table and the leaderboard of ``out``.
 
@@ -29,6 +38,7 @@ def execute(
         lenient: Whether a tokenizer that is not available here is skipped.
         overwrite: Whether finished runs are measured again.
         processes: Number of processes; 0 is one for each core.
+        summary: What is shown of the runs in ``out`` at the end; None shows the first table of the leaderboard.
 
     Raises:
         typer.Exit: If it is interrupted, or if nothing could be run.
@@ -67,9 +77,9 @@ def execute(
         raise typer.Exit(EXIT_NOTHING)
     runs, files = write_leaderboard(out)
     screen = console()
-    for table in overview_tables(runs):
+    for table in overview_tables(runs) if summary is None else summary(runs):
         screen.print(table)
-    for legend in legends(runs):
+    for legend in legends(runs) if summary is None else ():
         screen.print(legend, style="dim")
     for path in files:
         if path.suffix in {".html", ".md"}:

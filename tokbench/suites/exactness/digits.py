@@ -15,7 +15,10 @@ from tokbench.suites.exactness._draw import Draw
 from tokbench.suites.part import PartResult
 from tokbench.tokenizers.protocol import Tokenizer
 
-__all__ = ["DIGITS", "DigitCensus", "DigitPolicy", "digit_census", "digit_policy", "digit_rows", "digit_runs", "label"]
+__all__ = [
+    "DIGITS", "DigitCensus", "DigitPolicy", "census_rows", "digit_census", "digit_policy", "digit_rows", "digit_runs",
+    "label",
+]  # fmt: skip
 
 DIGITS: Mapping[str, str] = MappingProxyType(
     {
@@ -198,6 +201,28 @@ def _table(policy: DigitPolicy) -> str:
     return "; ".join(lines)
 
 
+def census_rows(tokenizer: Tokenizer) -> list[Metric]:
+    """Rows of the census: ``digits.entries``, in all and by kind and length of entry."""
+    census = digit_census(tokenizer)
+    return [
+        Metric(
+            metric="digits.entries",
+            value=float(count),
+            k=count,
+            n=tokenizer.info.n_ids,
+            method="exact",
+            unit="vocabulary entries",
+            filter=name,
+        )
+        for name, count in [
+            ("all", census.entries),
+            *((f"bare|{length}", count) for length, count in census.bare.items()),
+            *((f"spaced|{length}", count) for length, count in census.spaced.items()),
+            ("mixed", census.mixed),
+        ]
+    ]
+
+
 def digit_rows(tokenizer: Tokenizer, settings: DigitRuns) -> PartResult:
     """Rows: a sample ``digits/<kind>`` (and ``digits/<kind>-spaced``) for each sort of digits, and the census."""
     samples = []
@@ -217,22 +242,4 @@ def digit_rows(tokenizer: Tokenizer, settings: DigitRuns) -> PartResult:
                     else f"{policy.label}; bytes of tokens by number of digits {table}",
                 )
             )
-    census = digit_census(tokenizer)
-    metrics = [
-        Metric(
-            metric="digits.entries",
-            value=float(count),
-            k=count,
-            n=tokenizer.info.n_ids,
-            method="exact",
-            unit="vocabulary entries",
-            filter=name,
-        )
-        for name, count in [
-            ("all", census.entries),
-            *((f"bare|{length}", count) for length, count in census.bare.items()),
-            *((f"spaced|{length}", count) for length, count in census.spaced.items()),
-            ("mixed", census.mixed),
-        ]
-    ]
-    return PartResult(samples, metrics)
+    return PartResult(samples, census_rows(tokenizer))
