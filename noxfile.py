@@ -132,6 +132,36 @@ def suite(session: nox.Session, backend: str) -> None:
     session.run(*command, "--growth", env=dict(entry.env))
 
 
+def _alone(session: nox.Session, backend: str, suite: str, *options: str) -> None:
+    """A suite over one tokenizer, in an environment of its own."""
+    entry = BACKENDS[backend]
+    session.install(*(entry.install if any(name.startswith(".[") for name in entry.install) else (".", *entry.install)))
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["tokbench", "run", suite, "--tokenizer", entry.spec, "--out", folder, *options, *session.posargs]
+        session.run(*command, env=dict(entry.env))
+
+
+@nox.session
+@nox.parametrize("backend", list(BACKENDS), ids=list(BACKENDS))
+def charbench(session: nox.Session, backend: str) -> None:
+    """How one tokenizer cuts the words of charbench; ``-- --model SPEC`` asks a model instead."""
+    _alone(session, backend, "charbench", *([] if "--model" in session.posargs else ["--items-only"]))
+
+
+@nox.session
+@nox.parametrize("backend", list(BACKENDS), ids=list(BACKENDS))
+def arithmetic(session: nox.Session, backend: str) -> None:
+    """How one tokenizer cuts numbers; ``-- --model SPEC`` asks a model as well."""
+    _alone(session, backend, "arithmetic")
+
+
+@nox.session
+@nox.parametrize("backend", list(BACKENDS), ids=list(BACKENDS))
+def phantom(session: nox.Session, backend: str) -> None:
+    """Where phantom edits can come from in one tokenizer; ``-- --model SPEC`` asks a model as well."""
+    _alone(session, backend, "phantom")
+
+
 @nox.session
 def vectors(session: nox.Session) -> None:
     """Third-party expected ids, where TOKBENCH_DATA or the folder beside the checkout has them."""
