@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 
-from tokbench.suites.arithmetic import labels, parsing
+from tokbench.suites.arithmetic import parsing
 from tokbench.suites.arithmetic.formats import NumberFormat, grouped
 from tokbench.suites.arithmetic.labels import LABELS, Chunks, base_label
 from tokbench.suites.arithmetic.problem import Operator, Problem
+
+labels = import_module("tokbench.suites.arithmetic.labels")  # the package has the function under this name
 
 RANK = {label: place for place, label in enumerate(LABELS)}
 
@@ -32,7 +35,7 @@ def total(problem: Problem, x: int | None, chunks: Chunks, *, format_ok: bool = 
     right = x == problem.answer
     assert (found.label in {"correct", "format_only"}) == right
     assert (found.label == "invalid") == (x is None)
-    return found.label
+    return str(found.label)
 
 
 def swapped(problem: Problem, x: int | None, chunks: Chunks) -> None:

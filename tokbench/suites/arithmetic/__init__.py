@@ -1,7 +1,5 @@
 """The suite ``arithmetic``: in which direction numbers are cut, and what that does to sums.
 
-The function ``labels`` is in the module of this name, :mod:`tokbench.suites.arithmetic.labels`.
-
 >>> count_pairs(7, 8, 9)
 49499995500000
 >>> from tokbench.tokenizers import load_tokenizer
@@ -16,6 +14,7 @@ from tokbench.suites.arithmetic.cuts import cuts
 from tokbench.suites.arithmetic.formats import format_number, parse_format
 from tokbench.suites.arithmetic.grading import grade
 from tokbench.suites.arithmetic.items import items
+from tokbench.suites.arithmetic.labels import labels
 from tokbench.suites.arithmetic.parsing import parse
 from tokbench.suites.arithmetic.policy import digit_policy
 from tokbench.suites.arithmetic.prompts import messages
@@ -23,6 +22,6 @@ from tokbench.suites.arithmetic.recorded import load_replay
 from tokbench.suites.arithmetic.sampling import count_pairs
 
 __all__ = [
-    "aligned", "count_pairs", "cuts", "digit_policy", "format_number", "grade", "items", "load_replay",
+    "aligned", "count_pairs", "cuts", "digit_policy", "format_number", "grade", "items", "labels", "load_replay",
     "messages", "parse", "parse_format",
 ]  # fmt: skip
