@@ -111,6 +111,13 @@ def wheel(session: nox.Session) -> None:
 
 
 @nox.session
+def plugin(session: nox.Session) -> None:
+    """The pytest plugin: its tests, then the wheel in a project of somebody else, with and without xdist."""
+    _install(session, "test")
+    session.run("pytest", "tests/plugin", *session.posargs)
+
+
+@nox.session
 @nox.parametrize("backend", list(BACKENDS), ids=list(BACKENDS))
 def suite(session: nox.Session, backend: str) -> None:
     """Laws, parity, audit and growth of one tokenizer; ``-- --profile full`` goes deeper."""

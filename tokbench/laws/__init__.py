@@ -30,6 +30,8 @@ from tokbench.laws import _bpe  # noqa: F401
 from tokbench.laws import _files  # noqa: F401
 
 # isort: split
+from tokbench.laws._engine import EngineTokenizer, as_tokenizer
+from tokbench.laws._suite import TokenizerTests
 from tokbench.laws.check import CheckReport, check, check_law
 from tokbench.laws.law import LAWS, Counterexample, Law, LawViolation, Status, Verdict, select_laws
 
@@ -37,10 +39,13 @@ __all__ = [
     "LAWS",
     "CheckReport",
     "Counterexample",
+    "EngineTokenizer",
     "Law",
     "LawViolation",
     "Status",
+    "TokenizerTests",
     "Verdict",
+    "as_tokenizer",
     "check",
     "check_law",
     "select_laws",

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tokbench.errors import UnknownIdError, UnsupportedError
 from tokbench.laws import _judge as judge
+from tokbench.laws._engine import EngineTokenizer
 from tokbench.laws.law import LawViolation, NotJudgedError, law, links
 from tokbench.laws.strategies import EXAMPLES, texts
 from tokbench.tokenizers import TEXT_KINDS, Kind, Tokenizer, excepted
@@ -66,11 +67,18 @@ def _whole_vocabulary(tokenizer: Tokenizer) -> None:
         _refused(tokenizer, token_id)
 
 
+def _needs_vocabulary(tokenizer: Tokenizer) -> str | None:
+    if isinstance(tokenizer, EngineTokenizer) and not tokenizer.has_vocabulary:
+        return "the engine has no members ids and token_bytes"
+    return None
+
+
 @law(
     "id-space",
     "ids() is ascending without repetition, every id has a kind, every text id has bytes; encode gives members "
     "only, and an id outside is UnknownIdError everywhere",
     reasons=links("ai4sd/number-token-loss#19", "QwenLM/Qwen3#29"),
+    needs=_needs_vocabulary,
     strategy=texts,
     examples=(None, *EXAMPLES),
     mutants=("range-with-gaps", "unknown-id-decodes-to-nothing"),

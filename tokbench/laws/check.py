@@ -111,7 +111,7 @@ def _counterexample(violation: LawViolation, tokenizer: Tokenizer) -> Counterexa
             raise
         except BaseException:  # noqa: BLE001, whatever the engine does here, the counterexample stands
             ids = None
-    return Counterexample(violation.data, str(violation), ids)
+    return Counterexample(violation.data, str(violation), ids, violation.expected, violation.got)
 
 
 def _fixed_examples(trial: _Trial, law: Law) -> LawViolation | None:

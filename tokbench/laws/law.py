@@ -118,11 +118,15 @@ class Counterexample:
         data: The input itself (text, bytes, ids or a tuple of those).
         problem: What was wrong, in one sentence.
         ids: Ids of the input, when it is text that encodes.
+        expected: What should have come out, where the law says it.
+        got: What came out.
     """
 
     data: object
     problem: str
     ids: tuple[int, ...] | None = None
+    expected: object = None
+    got: object = None
 
     @property
     def paste(self) -> str:

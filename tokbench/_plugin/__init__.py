@@ -1,0 +1,1 @@
+"""Parts of the pytest plugin: see :mod:`tokbench.pytest_plugin`, which puts them together."""
