@@ -54,6 +54,15 @@ def phantom(  # noqa: PLR0913, PLR0917, options of a command line
     mapping: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Names of the columns of a replay: file, as TOML.")
     ] = None,
+    experiment: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="mask: forbid the ids of phantom edits; equivalence: same text, other ids."),
+    ] = None,
+    mask_variant: Annotated[
+        str, typer.Option(metavar="NAME", help="Ids that mask forbids: new, all or first of an edit.")
+    ] = "new",
+    mask_cap: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many of them.")] = None,
+    draws: Annotated[int, typer.Option(min=1, metavar="N", help="Uniform draws of equivalence.")] = 8,
     *,
     sampling: Annotated[
         bool, typer.Option("--sampling-paper", help="Temperature 1 and top-p 0.9, as in the study.")
@@ -67,7 +76,11 @@ def phantom(  # noqa: PLR0913, PLR0917, options of a command line
     """
     from tokbench._terminal.phantom import summary_tables
     from tokbench.models.completion import Decoding
+    from tokbench.models.completions import check_model_spec
+    from tokbench.suites.phantom.equivalence import RESPONDERS
+    from tokbench.suites.phantom.experiments import ExperimentSettings
     from tokbench.suites.phantom.plan import PhantomPlan
+    from tokbench.suites.phantom.scripted import NAMES
 
     given = {
         "base_url": base_url, "concurrency": concurrency, "timeout": timeout,
@@ -78,14 +91,20 @@ def phantom(  # noqa: PLR0913, PLR0917, options of a command line
         temperature, top_p = _SAMPLING
     longest = max_tokens or (_ARTICLE_TOKENS if articles else _FRAME_TOKENS)
     decoding = Decoding(max_tokens=longest, temperature=temperature, top_p=top_p, seed=seed)
+    experiments = ExperimentSettings(
+        names=tuple(dict.fromkeys(experiment or ())), mask_variant=mask_variant, mask_cap=mask_cap, draws=draws,
+        profile=profile.value, seed=seed,
+    )  # fmt: skip
     models: list[str | None] = list(dict.fromkeys(model or [])) or [None]
     plans: list[tuple[PhantomPlan, tuple[str, ...]]] = []
     for spec in models:
         plan = PhantomPlan(
             profile=profile.value, seed=seed, markings=tuple(markings.split(",")) if markings else (), model=spec,
-            model_options=options, decoding=decoding, articles=articles,
+            model_options=options, decoding=decoding, articles=articles, experiments=experiments,
         )  # fmt: skip
         plan.check()
+        if spec is not None:
+            check_model_spec(spec, (*NAMES, *RESPONDERS), **dict(options))
         specs = tuple(tokenizer or ())
         if not specs:
             specs = _own(spec)

@@ -74,6 +74,7 @@ class TokenCompleter:
     """
 
     takes: frozenset[Form] = frozenset({"text", "ids"})
+    forbids = True
 
     def __init__(self, model: NextTokenModel, tokenizer: Tokenizer, info: ModelInfo, *, batch: int = _BATCH) -> None:
         self.info = info
@@ -86,6 +87,11 @@ class TokenCompleter:
 
     def __repr__(self) -> str:
         return f"<TokenCompleter {self.info.spec}{' (toy)' if self.info.toy else ''}>"
+
+    @property
+    def model(self) -> NextTokenModel:
+        """The model with its next-token probabilities."""
+        return self._model
 
     @property
     def start_ids(self) -> tuple[int, ...]:
@@ -102,7 +108,9 @@ class TokenCompleter:
         Raises:
             NoChatTemplateError: If a prompt is a chat.
             OptionError: If the decoding has a value out of its range.
+            UnknownIdError: If an id is forbidden that the model does not have.
         """
+        check_ids(decoding.forbidden, self._model.width, self.info.spec)
         for prompt in prompts:
             if prompt.form == "messages":
                 raise NoChatTemplateError(self.info.spec, "use a prompt without messages, for example of form text")

@@ -49,6 +49,8 @@ class HfCompleter:
         batch: Number of prompts that are answered together.
     """
 
+    forbids = True
+
     def __init__(
         self,
         model: HfModel,
@@ -77,6 +79,11 @@ class HfCompleter:
 
     def __repr__(self) -> str:
         return f"<HfCompleter {self.info.spec}>"
+
+    @property
+    def model(self) -> HfModel:
+        """The model with its next-token probabilities."""
+        return self._model
 
     @property
     def start_ids(self) -> tuple[int, ...]:
@@ -122,7 +129,9 @@ class HfCompleter:
             NoChatTemplateError: If a prompt is a chat and there is no template.
             ModelFileError: If the template does not take the roles of a chat.
             OptionError: If the decoding has a value out of its range.
+            UnknownIdError: If an id is forbidden that the model does not have.
         """
+        check_ids(decoding.forbidden, self._model.width, self.info.spec)
         chats = [None if prompt.messages is None else self._chat(prompt) for prompt in prompts]
         writing = Writing(decoding, self._spelling, self._end_ids, self._model.max_positions)
         found: dict[int, Completion] = {}
@@ -203,15 +212,21 @@ class _Chooser:
 
     def __init__(self, writers: Sequence[Writer]) -> None:
         self._writers = writers
+        self._forbidden = torch.tensor(writers[0].forbidden, dtype=torch.long)
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         if self._writers[0].greedy:
             top, tokens = scores.max(-1)  # of several the lowest id
+            below: torch.Tensor | float = 0.0
+            if len(self._forbidden):
+                allowed = scores.index_fill(1, self._forbidden.to(scores.device), -torch.inf)
+                best, tokens = allowed.max(-1)
+                below = (best - top).double()
             picked = tokens.tolist()
             total = (
                 scores.sub_(top[:, None]).exp_().sum(-1, dtype=torch.float64)
             )  # the scores are a copy for processors
-            logprobs = total.log().neg().tolist()
+            logprobs = (below - total.log()).tolist()
             for writer, token, logprob in zip(self._writers, picked, logprobs, strict=True):
                 if not writer.finish:
                     writer.write(token, logprob)

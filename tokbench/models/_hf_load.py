@@ -12,6 +12,7 @@ import torch
 import transformers
 
 from tokbench.errors import ModelFileError, OptionError, TokbenchError
+from tokbench.models._folders import EXPECTED, model_folder
 from tokbench.models._options import Options, parse_ids
 from tokbench.models.info import Attention, ModelInfo, setting_table
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["described", "load", "load_given"]
 
 _DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16, "float16": torch.float16}
-_EXPECTED = "a folder with config.json and weights (safetensors)"
 
 
 def load(spec: str, locator: str, tokenizer: Tokenizer | None, options: dict[str, object]) -> HfModel:
@@ -47,10 +47,7 @@ def load_given(spec: str, locator: str, tokenizer: Tokenizer | None, given: Opti
     attention = given.text("attention", "auto", ("auto", "tree", "rows"))
     kernel = given.text("kernel", "sdpa", ("sdpa", "eager"))
     given.done()
-    folder = Path(locator).expanduser()
-    if not (folder / "config.json").is_file():
-        found = "no config.json in it" if folder.is_dir() else "no such folder"
-        raise ModelFileError(locator, _EXPECTED, found)
+    folder = model_folder(locator)
     if threads is not None:
         torch.set_num_threads(threads)
     library: Any = transformers  # its own annotations do not say what it returns
@@ -61,7 +58,7 @@ def load_given(spec: str, locator: str, tokenizer: Tokenizer | None, given: Opti
             folder, local_files_only=True, dtype=_DTYPES[dtype], attn_implementation=kernel
         )
     except Exception as error:  # every layer below has errors of its own for files that are not what they should be
-        raise ModelFileError(locator, _EXPECTED, _line(error)) from error
+        raise ModelFileError(locator, EXPECTED, _line(error)) from error
     try:
         model.to(device)
     except (RuntimeError, AssertionError) as error:

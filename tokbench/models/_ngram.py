@@ -31,7 +31,7 @@ from tokbench.tokenizers._common import looks_like
 if TYPE_CHECKING:
     from tokbench.tokenizers import Tokenizer
 
-__all__ = ["Header", "NgramModel", "load", "names", "parse", "train", "unpack"]
+__all__ = ["Header", "NgramModel", "load", "model_file", "names", "parse", "train", "unpack"]
 
 SUFFIX = ".ngram"
 _EXPECTED = "an n-gram model of tokbench"
@@ -244,6 +244,23 @@ def names() -> list[str]:
     return [path.name.removeprefix("ngram-").removesuffix(SUFFIX) for path in files]
 
 
+def model_file(spec: str, locator: str) -> Path:
+    """Path of a model that the project ships, or of a file (a path that ends in ``.ngram``).
+
+    Raises:
+        UnknownModelError: If there is no model of this name.
+        ModelFileError: If there is no such file.
+    """
+    if not locator.endswith(SUFFIX):
+        if locator not in names():
+            raise UnknownModelError(spec, f"ngram: and one of {', '.join(names())}, or the path of a {SUFFIX} file")
+        return data_root() / "fixtures" / f"ngram-{locator}{SUFFIX}"
+    path = Path(locator).expanduser()
+    if not path.exists():
+        raise ModelFileError(str(path), _EXPECTED, "no such file or directory")
+    return path
+
+
 def load(spec: str, locator: str, _tokenizer: Tokenizer | None, options: dict[str, object]) -> NgramModel:
     """Load a model that the project ships, or a file that :func:`train` wrote (a path that ends in ``.ngram``).
 
@@ -252,12 +269,7 @@ def load(spec: str, locator: str, _tokenizer: Tokenizer | None, options: dict[st
         ModelFileError: If the file is missing or of another kind.
     """
     Options("ngram", options).done()
-    if locator.endswith(SUFFIX):
-        path = Path(locator).expanduser()
-    else:
-        path = data_root() / "fixtures" / f"ngram-{locator}{SUFFIX}"
-        if locator not in names():
-            raise UnknownModelError(spec, f"ngram: and one of {', '.join(names())}, or the path of a {SUFFIX} file")
+    path = model_file(spec, locator)
     try:
         data = path.read_bytes()
     except OSError as error:

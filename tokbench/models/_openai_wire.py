@@ -135,6 +135,8 @@ def request_body(prompt: Prompt, decoding: Decoding, settings: Settings) -> dict
         fields["max_completion_tokens" if settings.new_limit else "max_tokens"] = decoding.max_tokens
     if decoding.top_p < 1:
         fields["top_p"] = decoding.top_p
+    if decoding.forbidden:
+        fields["logit_bias"] = {str(token): -100 for token in decoding.forbidden}
     if decoding.stop:
         fields["stop"] = list(decoding.stop)
     if decoding.temperature > 0:

@@ -32,7 +32,7 @@ from tokbench.models._options import Options
 from tokbench.models._replay_columns import ColumnMapping, choose_columns, read_mapping
 from tokbench.models._replay_files import read_bytes, read_table
 from tokbench.models._replay_rows import Answer, collect
-from tokbench.models.completion import Completion, Decoding, Done, Form, Prompt
+from tokbench.models.completion import Completion, Decoding, Done, Form, Prompt, refuse_forbidden
 from tokbench.models.info import ModelInfo, setting_table
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ class ReplayModel:
         self, prompts: Sequence[Prompt], decoding: Decoding = _DECODING, *, done: Done | None = None
     ) -> list[Completion]:
         """The recorded answers. A prompt without one gets a completion of status ``missing``."""
+        refuse_forbidden(self.info.spec, decoding)
         completions = []
         for place, prompt in enumerate(prompts):
             completion = self._completion(prompt)

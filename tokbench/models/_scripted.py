@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tokbench.errors import UnknownNameError
 from tokbench.models._options import Options
-from tokbench.models.completion import Completion, Decoding, Done, Form, Prompt
+from tokbench.models.completion import Completion, Decoding, Done, Form, Prompt, refuse_forbidden
 from tokbench.models.info import ModelInfo, setting_table
 from tokbench.tokenizers import Tokenizer
 
@@ -55,6 +55,7 @@ class ScriptedModel:
         self, prompts: Sequence[Prompt], decoding: Decoding = _DECODING, *, done: Done | None = None
     ) -> list[Completion]:
         """See :meth:`~tokbench.models.completion.CompletionModel.generate`."""
+        refuse_forbidden(self.info.spec, decoding)
         found = []
         for place, prompt in enumerate(prompts):
             completion = self._completion(prompt)

@@ -116,6 +116,20 @@ class Writing:
         if "" in decoding.stop:
             raise OptionError("stop", "", "strings of at least one character")
 
+    def allowed(self, row: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Log-probabilities without those of the forbidden ids; the row itself is left as it is.
+
+        Raises:
+            ModelContractError: If nothing is left.
+        """
+        if not self.decoding.forbidden:
+            return row
+        row = row.copy()
+        row[list(self.decoding.forbidden)] = -np.inf
+        if not np.isfinite(row.max()):
+            raise ModelContractError((), "no token that is allowed has a probability above 0")
+        return row
+
     @property
     def stops(self) -> tuple[bytes, ...]:
         """The stop strings in bytes."""
@@ -183,6 +197,11 @@ class Writer:
         """Whether the most probable token is taken."""
         return self._writing.decoding.temperature == 0
 
+    @property
+    def forbidden(self) -> tuple[int, ...]:
+        """Ids that may not be chosen."""
+        return self._writing.decoding.forbidden
+
     def pick(self, row: NDArray[np.floating]) -> int:
         """Choose the next token, and write it.
 
@@ -193,9 +212,10 @@ class Writer:
             Its id.
 
         Raises:
-            ModelContractError: If the row is no distribution.
+            ModelContractError: If the row is no distribution, or leaves nothing that is allowed.
         """
-        token = best(row) if self.greedy else self._draw(row)
+        allowed = self._writing.allowed(row)
+        token = best(allowed) if self.greedy else self._draw(allowed)
         self.write(token, float(row[token]))
         return token
 

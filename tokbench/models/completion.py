@@ -28,6 +28,9 @@ __all__ = [
     "Message",
     "Prompt",
     "Status",
+    "can_forbid",
+    "forbidden_limit",
+    "refuse_forbidden",
     "request_key",
 ]
 
@@ -104,6 +107,8 @@ class Decoding:
         top_p: Share of the probability that is drawn from; 1 is all.
         stop: Strings that end an answer; they are not part of it.
         seed: Seed of the draws, for models that take one.
+        forbidden: Ids that are never emitted, whatever their probability; only some models can be kept from any
+            (:func:`can_forbid`). Reported log-probabilities stay those of the model.
     """
 
     max_tokens: int | None = 64
@@ -111,6 +116,7 @@ class Decoding:
     top_p: float = 1.0
     stop: tuple[str, ...] = ()
     seed: int = 0
+    forbidden: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +230,28 @@ class ChoiceModel(Protocol):
             TokbenchError: If no request can succeed.
         """
         ...
+
+
+def can_forbid(model: CompletionModel) -> bool:
+    """Whether a model can be kept from emitting ids (``Decoding.forbidden``): it has a true attribute ``forbids``."""
+    return bool(getattr(model, "forbids", False))
+
+
+def forbidden_limit(model: CompletionModel) -> int | None:
+    """How many ids a model can be kept from at a time (its attribute ``forbids_at_most``), None for any number."""
+    found: int | None = getattr(model, "forbids_at_most", None)
+    return found
+
+
+def refuse_forbidden(spec: str, decoding: Decoding) -> None:
+    """For models that emit what they emit.
+
+    Raises:
+        OptionError: If ids are forbidden.
+    """
+    if decoding.forbidden:
+        expected = f"no forbidden ids with {spec}; hf:, ngram: and scripted:hash can be kept from emitting some"
+        raise OptionError("forbidden", f"{len(decoding.forbidden)} ids", expected)
 
 
 def request_key(model: str, prompt: Prompt, decoding: Decoding, extra: Mapping[str, object] | None = None) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from tokbench.errors import OptionError
+from tokbench.errors import OptionError, UnknownNameError
 from tokbench.models._backends import Backend, check_libraries, listings, spelled, split_model_spec
 from tokbench.models._scripted import HASH, Responder
 from tokbench.models.completion import CompletionModel
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tokbench.models._complete import TokenCompleter
     from tokbench.tokenizers import Tokenizer
 
-__all__ = ["BACKENDS", "list_completion_models", "load_completion_model", "own_tokenizer"]
+__all__ = ["BACKENDS", "check_model_spec", "list_completion_models", "load_completion_model", "own_tokenizer"]
 
 BACKENDS: Mapping[str, Backend] = MappingProxyType(
     {
@@ -94,6 +94,36 @@ def _over_tokens(spec: str, tokenizer: Tokenizer | None, options: Mapping[str, o
     if tokenizer is None:
         raise OptionError("tokenizer", None, f"the spec of a tokenizer: {spec} does not say which is its own")
     return TokenCompleter(model, tokenizer, completer_info(model.info, tokenizer))
+
+
+def check_model_spec(spec: str, responders: Iterable[str] = (), **options: object) -> None:
+    """Refuse a spec that cannot be loaded, without loading weights: for commands that name several models.
+
+    A recording is read, and a server is not asked. What only shows in the weights themselves is found at load.
+
+    Args:
+        spec: As for :func:`load_completion_model`.
+        responders: Names that ``scripted:NAME`` may have.
+        **options: The same options as keywords.
+
+    Raises:
+        TokbenchError: As :func:`load_completion_model` does.
+    """
+    backend, locator, _ = split_model_spec(spec, BACKENDS)
+    check_libraries(backend, BACKENDS[backend])
+    if backend == "scripted":
+        if locator not in {*responders, HASH}:
+            raise UnknownNameError("scripted responder", locator, (*sorted(responders), HASH))
+    elif backend == "hf":
+        from tokbench.models._folders import model_folder
+
+        model_folder(locator)
+    elif backend == "ngram":
+        from tokbench.models._ngram import model_file
+
+        model_file(spec, locator)
+    else:
+        load_completion_model(spec, tokenizer=None, responders=None, **options)
 
 
 def own_tokenizer(spec: str) -> str | None:

@@ -89,3 +89,14 @@ def test_the_alignment_is_the_leftmost_of_the_longest(one: list[str], two: list[
         & {tuple(two[at] for at in chosen) for chosen in combinations(range(len(two)), size)}
     )
     assert len(pairs) == longest
+
+
+def test_a_left_anchor_that_comes_up_before_is_no_second_place() -> None:
+    assert place(PASSAGE.replace("saw", "zqzq"), "light") == "light"
+    assert place(f"{PASSAGE} {PASSAGE}", "light") == "<ambiguous>"
+
+
+def test_two_words_of_another_text_are_no_passage_without_its_word() -> None:
+    passage = "The linter says that path_count is unused in this file."
+    assert place("Sorry, that is beyond me.", "path_count", passage) == "<no_right_anchor>"
+    assert place("The linter says that is unused in this file.", "path_count", passage) == ""

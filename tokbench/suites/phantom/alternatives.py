@@ -51,9 +51,9 @@ def base_forms(word: str) -> tuple[bytes, bytes, bytes]:
 def short_segmentations(
     vocabulary: ByteVocabulary, data: bytes, most: int = MOST_PIECES
 ) -> Iterator[tuple[tuple[int, ...], tuple[bytes, ...]]]:
-    """All segmentations into at most ``most`` tokens, ids and bytes, in the order of the lattice.
+    """All segmentations into at most ``most`` tokens, ids and bytes; of ids with equal bytes each counts.
 
-    The lattice itself counts all; a long word has many thousands, and few of so few tokens.
+    The lattice itself has those of any length, with one id for equal bytes; a long word has many thousands.
     """
     size = len(data)
     if size == 0:
@@ -63,7 +63,9 @@ def short_segmentations(
     def edges(offset: int) -> list[tuple[int, int]]:
         if offset not in found:
             found[offset] = [
-                (offset + length, int(vocabulary.ids[lo])) for length, lo, _ in vocabulary.prefixes_of(data[offset:])
+                (offset + length, id_)
+                for length, lo, hi in vocabulary.prefixes_of(data[offset:])
+                for id_ in vocabulary.ids[lo:hi].tolist()
             ]
         return found[offset]
 

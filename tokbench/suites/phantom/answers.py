@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Sequence
 from typing import TYPE_CHECKING
 
+from tokbench.errors import ItemError
 from tokbench.models.completion import Completion, CompletionModel, Decoding, Form, Message, Prompt
 from tokbench.results import Outcome, ResponseStore, Sample
 from tokbench.suites.asking import ask
 from tokbench.suites.phantom.grading import ItemResult, TargetResult, grade
 from tokbench.suites.phantom.item import Item
+from tokbench.suites.phantom.metrics import cluster_of
 from tokbench.tokenizers import Tokenizer
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["answer_samples", "prompt_of", "rows_of", "target_frame"]
+__all__ = ["MOST_FOREIGN", "answer_samples", "check_ids", "prompt_of", "rows_of", "target_frame"]
 
 METRIC = "phantom"
+
+MOST_FOREIGN = 0.01
+"""Share of targets whose ids may not belong to their text; beyond it a run fails."""
 
 Tick = Callable[[int], None]
 
@@ -70,7 +75,8 @@ def rows_of(item: Item, completion: Completion, result: ItemResult) -> list[Samp
         rows.append(
             Sample(
                 item_id=f"{item.item_id}{number}", metric=METRIC, outcome=_outcome(item, found, completion),
-                stratum=f"{item.stratum}/{item.marking}", cluster=item.frame, completion=completion.text or None,
+                stratum=f"{item.stratum}/{item.marking}",
+                cluster=cluster_of(item.frame, found.target.word), completion=completion.text or None,
                 ids=completion.ids, gold=found.target.word, seconds=completion.seconds,
                 message=found.outcome.reason or completion.problem, detail=detail,
             )
@@ -120,6 +126,24 @@ def answer_samples(
         for item, completion in zip(items, completions, strict=True)
         for row in rows_of(item, completion, grade(item, completion, tokenizer, words=words))
     ]
+
+
+def check_ids(samples: Sequence[Sample], tokenizer: Tokenizer) -> None:
+    """Refuse a run whose ids are not those of its texts: then they are not those of this tokenizer either.
+
+    Raises:
+        ItemError: If that is so of more than :data:`MOST_FOREIGN` of the targets; it names the first of them.
+    """
+    rows = [sample for sample in samples if sample.metric == METRIC and sample.detail is not None]
+    foreign = [row for row in rows if row.detail and row.detail["status"] == "INVALID" and row.detail["problem"]]
+    if len(foreign) > MOST_FOREIGN * len(rows):
+        # the reason names the item already
+        reason = foreign[0].message.partition(": ")[2] or foreign[0].message
+        problem = (
+            f"{reason} (the first of {len(foreign)} of {len(rows)} targets whose ids do not belong to their text, more "
+            f"than {MOST_FOREIGN:.0%}: is {tokenizer.info.spec} the tokenizer of the model?)"
+        )
+        raise ItemError(foreign[0].item_id, problem)
 
 
 def target_frame(samples: Sequence[Sample]) -> pl.DataFrame:

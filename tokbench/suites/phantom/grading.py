@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass
+from typing import Literal
 
 from tokbench.errors import ItemError, TokbenchError
 from tokbench.models.completion import Completion
@@ -78,11 +79,11 @@ def grade(item: Item, completion: Completion, tokenizer: Tokenizer | None, *, wo
     """
     if completion.status != "ok" or completion.finish_reason == "refused":
         return _nothing(item, "INVALID", completion.problem or "the model refused to answer")
-    aligned = Aligned.of(item.text, completion.text)
     try:
         before, after, problem = _sides(item, completion, tokenizer)
     except ItemError as error:  # ids that are not those of the text: nothing on them can be trusted
-        return _nothing(item, "INVALID", str(error))
+        return _nothing(item, "INVALID", str(error), problem=str(error))
+    aligned = Aligned.of(item.text, completion.text if after is None else after.text)
     ranges = [_words_of(aligned, item, target) for target in item.targets]
     targets = tuple(
         _target(item, target, place, aligned, completion, before, after, words)
@@ -101,10 +102,10 @@ def grade(item: Item, completion: Completion, tokenizer: Tokenizer | None, *, wo
     )
 
 
-def _nothing(item: Item, status: str, reason: str) -> ItemResult:
-    assert status == "INVALID", "the only outcome without a reply"
-    outcome = Outcome(status="INVALID", reason=reason)
-    return ItemResult(targets=tuple(TargetResult(target=target, outcome=outcome) for target in item.targets))
+def _nothing(item: Item, status: Literal["INVALID"], reason: str, *, problem: str = "") -> ItemResult:
+    outcome = Outcome(status=status, reason=reason)
+    targets = tuple(TargetResult(target=target, outcome=outcome) for target in item.targets)
+    return ItemResult(targets=targets, problem=problem)
 
 
 def _sides(item: Item, completion: Completion, tokenizer: Tokenizer | None) -> tuple[Side | None, Side | None, str]:
@@ -152,8 +153,11 @@ def _target(
     if place.status != "found":
         status = "AMBIGUOUS" if place.status == "ambiguous" else "LOST"
         return TargetResult(target=target, outcome=Outcome(status=status, reason=place.status), before=one)  # type: ignore[arg-type] # one of two
-    start, end = _window(completion.text, aligned.reply, place)
-    data = completion.text.encode("utf-8", "surrogatepass")
+    start, end = _window(aligned.text, aligned.reply, place)
+    data = _encoded(aligned.text)
+    if not _decodable(aligned, place):
+        outcome = Outcome(status="INVALID", reason="the reply cannot be decoded at the target")
+        return TargetResult(target=target, outcome=outcome, before=one)
     two = None if after is None else after.tokens.slice(start + after.offset, end + after.offset)
     canonical_out = None if after is None else after.canonical(start, end)
     outcome = decide(one, two, data[start:end], canonical_in=canonical_in, canonical_out=canonical_out)
@@ -181,15 +185,30 @@ def _given(item: Item, target: Target, before: Side | None) -> tuple[Slice, bool
     return before.tokens.slice(start + before.offset, end + before.offset), before.canonical(start, end)
 
 
+def _encoded(text: str) -> bytes:
+    """Bytes of a reply; a lone surrogate is a byte that is no UTF-8."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a surrogate that stands for no byte: the model's library let it through
+        return text.encode("utf-8", "surrogatepass")
+
+
+def _decodable(aligned: Aligned, place: Place) -> bool:
+    """Whether there is no byte that is no UTF-8 between the words around a target's place."""
+    first = aligned.reply[place.start - 1].end if place.start else 0
+    last = aligned.reply[place.end].start if place.end < len(aligned.reply) else len(aligned.text)
+    return not any("\udc80" <= char <= "\udcff" for char in aligned.text[first:last])
+
+
 def _window(text: str, reply: list[Word], place: Place) -> tuple[int, int]:
     """Window in bytes of the words that stand for a target."""
-    data = text.encode("utf-8", "surrogatepass")
+    data = _encoded(text)
     if place.start == place.end:
         at = reply[place.end - 1].end if place.end else 0
-        at = len(text[:at].encode("utf-8", "surrogatepass"))
+        at = len(_encoded(text[:at]))
         return at, at
-    first = len(text[: reply[place.start].start].encode("utf-8", "surrogatepass"))
-    last = len(text[: reply[place.end - 1].end].encode("utf-8", "surrogatepass"))
+    first = len(_encoded(text[: reply[place.start].start]))
+    last = len(_encoded(text[: reply[place.end - 1].end]))
     return window_start(data, first), last
 
 

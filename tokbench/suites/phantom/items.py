@@ -25,6 +25,9 @@ USUAL: tuple[Marking, ...] = ("bracket", "ordinal", "copy")
 """Markings of every profile: the marked words, the same words without an inline mark, and no request to edit."""
 
 _COUNT = {"smoke": 32, "core": 1000, "full": 1000}
+_EVERY = 125
+"""Targets of each stratum of ``core`` that ``full`` asks under all five markings: 1,000 in all."""
+
 _ENGLISH = frozenset({*CORE, "emoji"})
 
 
@@ -85,8 +88,8 @@ def items(profile: str = "core", seed: int = 0, markings: Sequence[str] | None =
     """The items of a profile.
 
     Args:
-        profile: ``smoke``: 32 targets of each of 8 strata under three markings; ``core``: 1,000; ``full``: 1,000 of 14
-            strata, those of the eight under five markings.
+        profile: ``smoke``: 32 targets of each of 8 strata under three markings; ``core``: 1,000; ``full``: those and
+            1,000 of each of six more, and 1,000 targets of ``core`` under the two other markings.
         seed: Part of every hash.
         markings: Only these.
 
@@ -103,9 +106,9 @@ def items(profile: str = "core", seed: int = 0, markings: Sequence[str] | None =
             raise UnknownNameError("marking", name, MARKINGS)
     found = []
     for kind in (*CORE, *MULTILINGUAL) if profile == "full" else CORE:
-        own = MARKINGS if profile == "full" and kind in CORE else USUAL
         for index, frame, text, target in _targets(kind, seed, _COUNT[profile]):
-            for marking in own:
+            every = profile == "full" and kind in CORE and index < _EVERY
+            for marking in MARKINGS if every else USUAL:
                 if markings is None or marking in markings:
                     item_id = f"{VERSION}/{kind}/{index}/{marking}"
                     found.append(mark(item_id, kind, frame, text, (target,), marking))

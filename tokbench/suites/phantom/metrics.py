@@ -1,7 +1,7 @@
 """Rates of a run, the paper's and ours side by side, by marking and by kind of word.
 
 Every rate stands over UNCHANGED + REPLACED + DIFFERENT, as in the paper, and once more over all targets. Intervals are
-clustered by passage frame, because targets in one frame are not independent.
+Wilson's; where a word is a target more than once they are clustered by it, and those of articles by article.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tokbench.stats import mcnemar_exact, ratio_interval, wilson
 from tokbench.suites.phantom.classify import CLASSES
 from tokbench.suites.phantom.item import MARKINGS
 
-__all__ = ["UNITS", "phantom_metrics"]
+__all__ = ["UNITS", "cluster_of", "clusters_of", "phantom_metrics"]
 
 _OF = "of targets that are unchanged, replaced or different"
 UNITS: Mapping[str, str] = {
@@ -42,32 +42,31 @@ _RATES: Mapping[str, Test] = {
     "paper_rate": lambda row: bool(row.get("nu1_equal")),
     "strict_rate": lambda row: bool(row.get("strict")),
     "noncanonical_rate": lambda row: bool(row.get("noncanonical_out")),
-    "unexplained_rate": lambda row: not row.get("context_explained"),
-    "strict_unexplained_rate": lambda row: bool(row.get("strict")) and not row.get("context_explained"),
+    "unexplained_rate": lambda row: row.get("context_explained") is False,
+    "strict_unexplained_rate": lambda row: bool(row.get("strict")) and row.get("context_explained") is False,
 }
 """What holds of a DIFFERENT target that counts for a rate."""
 
 
 def _rate(
-    metric: str, hits: Sequence[bool], frames: Sequence[str], name: str, *, invalid: int = 0, why: str = ""
+    metric: str, hits: Sequence[bool], clusters: Sequence[str], name: str, *, invalid: int = 0, why: str = ""
 ) -> Metric:
     unit = UNITS[metric.removesuffix("_of_all")]
     if metric.endswith("_of_all"):
         unit = unit.replace(_OF, "of all targets")
     if not hits:
         return Metric(metric=metric, value=None, unit=unit, filter=name, reason=why or "no such target")
-    k = sum(hits)
-    clusters = len(set(frames))
-    method = "clustered"
-    if clusters < 2 or k in {0, len(hits)}:  # noqa: PLR2004, a spread needs two
-        # no spread to estimate from: the passages are the independent trials
-        lo, hi = wilson(k / len(hits) * clusters, clusters)
-        method = "wilson"
+    k, count = sum(hits), len(set(clusters))
+    clustered = 1 < count < len(hits) and 0 < k < len(hits)
+    if clustered:
+        lo, hi = ratio_interval([float(hit) for hit in hits], [1.0] * len(hits), clusters)
     else:
-        lo, hi = ratio_interval([float(hit) for hit in hits], [1.0] * len(hits), frames)
+        # without a spread to estimate from the clusters are the independent trials
+        lo, hi = wilson(k / len(hits) * count, count)
     return Metric(
         metric=metric, value=k / len(hits), direction="down" if metric.startswith(tuple(_RATES)) else "none", k=k,
-        n=len(hits), n_invalid=invalid, lo=max(0.0, lo), hi=min(1.0, hi), method=method, unit=unit, filter=name,  # type: ignore[arg-type] # one of two
+        n=len(hits), n_invalid=invalid, lo=max(0.0, lo), hi=min(1.0, hi),
+        method="clustered" if clustered else "wilson", unit=unit, filter=name,
     )  # fmt: skip
 
 
@@ -78,21 +77,23 @@ def _of(rows: Sequence[Mapping[str, object]], name: str) -> Iterator[Metric]:
     different = [row for row in rows if row["status"] == "DIFFERENT"]
     kept = [row for row in rows if row["status"] in {"UNCHANGED", "DIFFERENT"}]
     lost = statuses["LOST"] + statuses["AMBIGUOUS"] + statuses["INVALID"]
-    no_ids = "the model does not say which ids it emitted" if statuses["TEXT_SAME"] else "no target was settled"
+    # why ids are not known: the model does not say them, or the tokenizer does not give its text back
+    problem = next((str(row["problem"]) for row in rows if row["status"] == "TEXT_SAME" and row.get("problem")), "")
+    no_ids = problem or "no target was settled"
     for metric, test in _RATES.items():
         for suffix, chosen in (("", settled), ("_of_all", rows)):
             known = not statuses["TEXT_SAME"]
             yield _rate(
                 f"{metric}{suffix}",
                 [row["status"] == "DIFFERENT" and test(row) for row in chosen] if known else [],
-                [str(row["frame"]) for row in chosen], name, invalid=lost, why=no_ids,
+                clusters_of(chosen), name, invalid=lost, why=no_ids,
             )  # fmt: skip
-    yield _rate("kept_rate", [row["status"] == "DIFFERENT" for row in kept], _frames(kept), name, why=no_ids)
+    yield _rate("kept_rate", [row["status"] == "DIFFERENT" for row in kept], clusters_of(kept), name, why=no_ids)
     for status in STATUSES:
-        yield _rate("status", [row["status"] == status for row in rows], _frames(rows), f"{name}|{status}")
+        yield _rate("status", [row["status"] == status for row in rows], clusters_of(rows), f"{name}|{status}")
     for label in CLASSES:
         hits = [row.get("label") == label for row in different]
-        yield _rate("class", hits, _frames(different), f"{name}|{label}", why="no target came back different")
+        yield _rate("class", hits, clusters_of(different), f"{name}|{label}", why="no target came back different")
     shapes: Mapping[str, Test] = {
         "1 to 1": lambda row: row.get("pieces_in") == 1 == row.get("pieces_out"),
         "equal": lambda row: row.get("pieces_in") == row.get("pieces_out"),
@@ -101,21 +102,27 @@ def _of(rows: Sequence[Mapping[str, object]], name: str) -> Iterator[Metric]:
     }
     for shape, test in shapes.items():
         hits = [test(row) for row in different]
-        yield _rate("pieces", hits, _frames(different), f"{name}|{shape}", why="no target came back different")
+        yield _rate("pieces", hits, clusters_of(different), f"{name}|{shape}", why="no target came back different")
     yield _collateral(rows, name)
     marked = [row for row in rows if row.get("kept_marks") is not None]
     if marked:
-        yield _rate("marks_kept_rate", [bool(row["kept_marks"]) for row in marked], _frames(marked), name)
+        yield _rate("marks_kept_rate", [bool(row["kept_marks"]) for row in marked], clusters_of(marked), name)
     answered = [row for row in rows if row["status"] != "INVALID"]
-    yield _rate("preamble_rate", [bool(row["preamble"]) for row in answered], _frames(answered), name)
+    yield _rate("preamble_rate", [bool(row["preamble"]) for row in answered], clusters_of(answered), name)
 
 
 def _int(value: object) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _frames(rows: Sequence[Mapping[str, object]]) -> list[str]:
-    return [str(row["frame"]) for row in rows]
+def cluster_of(frame: str, word: str) -> str:
+    """What a target is no independent trial of: its word, in any frame; of an article the whole article."""
+    return frame if frame.startswith("article/") else word.casefold()
+
+
+def clusters_of(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    """The cluster of each row."""
+    return [cluster_of(str(row["frame"]), str(row["word"])) for row in rows]
 
 
 def _collateral(rows: Sequence[Mapping[str, object]], name: str) -> Metric:
@@ -126,8 +133,8 @@ def _collateral(rows: Sequence[Mapping[str, object]], name: str) -> Metric:
     if not sum(words):
         return Metric(metric="collateral_rate", value=None, unit=unit, filter=name, reason="nothing came back")
     lo = hi = None
-    if len(set(_frames(found))) > 1:
-        lo, hi = ratio_interval(changed, words, _frames(found))
+    if len(set(clusters_of(found))) > 1:
+        lo, hi = ratio_interval(changed, words, clusters_of(found))
         lo, hi = max(0.0, lo), min(1.0, hi)
     return Metric(
         metric="collateral_rate", value=sum(changed) / sum(words), direction="down", k=sum(changed),
@@ -156,8 +163,9 @@ def _paired(rows: Sequence[Mapping[str, object]], ids: Sequence[str]) -> Iterato
 
 def phantom_metrics(samples: Sequence[Sample]) -> list[Metric]:
     """All rates of a run: by marking, and by marking and kind of word; then the markings against each other."""
-    rows = [sample.detail for sample in samples if sample.detail is not None]
-    ids = [sample.item_id for sample in samples if sample.detail is not None]
+    own = [sample for sample in samples if sample.metric == "phantom" and sample.detail is not None]
+    rows = [sample.detail for sample in own if sample.detail is not None]
+    ids = [sample.item_id for sample in own]
     found: list[Metric] = []
     for marking in MARKINGS:
         marked = [row for row in rows if row["marking"] == marking]

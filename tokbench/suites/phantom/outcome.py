@@ -43,21 +43,23 @@ class Flags:
     Attributes:
         nu1_equal: Whether it is the same word in the paper's sense.
         strict: Whether the bytes are equal, white space included.
-        noncanonical_out: Whether the model emitted ids that its own tokenizer would not give for that text.
-        context_explained: Whether the ids on both sides are those of the tokenizer: the contexts differ, nothing else.
+        noncanonical_out: Whether the model emitted ids that its own tokenizer would not give for that text; None where
+            that is not known.
+        context_explained: Whether the ids on both sides are those of the tokenizer: the contexts differ, nothing else;
+            None where that is not known.
         edge_fused: Whether a token on either side reaches beyond the window.
     """
 
     nu1_equal: bool
     strict: bool
-    noncanonical_out: bool
-    context_explained: bool
+    noncanonical_out: bool | None
+    context_explained: bool | None
     edge_fused: bool
 
     @property
     def strict_unexplained(self) -> bool:
         """Equal bytes under other ids without a reason in the context: the headline of the suite."""
-        return self.strict and not self.context_explained
+        return self.strict and self.context_explained is False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,13 @@ def _text(data: bytes) -> str | None:
         return None
 
 
+def _both(one: bool | None, two: bool | None) -> bool | None:  # noqa: FBT001, two of a kind
+    """And, where one side alone may decide."""
+    if one is False or two is False:
+        return False
+    return None if one is None or two is None else True
+
+
 def decide(
     before: Slice,
     after: Slice | None,
@@ -123,12 +132,12 @@ def decide(
         flags = Flags(
             nu1_equal=nu1(given) == nu1(said),
             strict=before.data == after.data,
-            noncanonical_out=canonical_out is False,
-            context_explained=bool(canonical_in and canonical_out),
+            noncanonical_out=None if canonical_out is None else not canonical_out,
+            context_explained=_both(canonical_in, canonical_out),
             edge_fused=before.fused or after.fused,
         )
     if nu2(given) != nu2(said):
         return Outcome(status="REPLACED", sub=_replacement(given, said), flags=flags)
     if after is None:
-        return Outcome(status="TEXT_SAME", reason="the model does not say which ids it emitted")
+        return Outcome(status="TEXT_SAME", reason="its ids are not known")
     return Outcome(status="UNCHANGED" if before.ids == after.ids else "DIFFERENT", flags=flags)

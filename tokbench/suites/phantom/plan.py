@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cache, partial
 from pathlib import Path, PurePath
@@ -13,8 +14,10 @@ from tokbench.models.completion import CompletionModel, Decoding
 from tokbench.models.completions import load_completion_model
 from tokbench.results import ResponseStore, Sample
 from tokbench.suites.part import Part, PartContext, PartResult, alone
-from tokbench.suites.phantom.answers import answer_samples, target_frame
+from tokbench.suites.phantom.answers import answer_samples, check_ids, target_frame
 from tokbench.suites.phantom.articles import article_items, read_articles
+from tokbench.suites.phantom.equivalence import equivalence_responders
+from tokbench.suites.phantom.experiments import ExperimentSettings, check_experiment, experiment_parts
 from tokbench.suites.phantom.item import MARKINGS, Item, Marking
 from tokbench.suites.phantom.items import VERSION, items, items_sha256
 from tokbench.suites.phantom.lexicon import known_words
@@ -22,7 +25,7 @@ from tokbench.suites.phantom.metrics import phantom_metrics
 from tokbench.suites.phantom.prompts import template_sha256
 from tokbench.suites.phantom.scripted import responders
 from tokbench.suites.phantom.tokenizer_rows import phantom_tokenizer_rows
-from tokbench.tokenizers import Tokenizer
+from tokbench.tokenizers import Tokenizer, load_tokenizer
 
 __all__ = ["PhantomPlan"]
 
@@ -47,7 +50,8 @@ def _articles(path: Path, seed: int, markings: tuple[str, ...]) -> tuple[tuple[I
 
 @cache
 def _model(spec: str, options: tuple[tuple[str, object], ...], tokenizer: Tokenizer) -> CompletionModel:
-    return load_completion_model(spec, tokenizer=tokenizer, responders=responders(tokenizer), **dict(options))
+    known = {**responders(tokenizer), **equivalence_responders(tokenizer)}
+    return load_completion_model(spec, tokenizer=tokenizer, responders=known, **dict(options))
 
 
 def _slug(spec: str) -> str:
@@ -67,6 +71,7 @@ class PhantomPlan:
         model_options: Options of the model beside those in its spec.
         decoding: How replies are drawn.
         articles: The user's own articles instead of the project's items.
+        experiments: What is tried with the model beside asking it.
     """
 
     profile: str = "core"
@@ -76,6 +81,7 @@ class PhantomPlan:
     model_options: tuple[tuple[str, object], ...] = ()
     decoding: Decoding = field(default_factory=lambda: Decoding(max_tokens=None))
     articles: Path | None = None
+    experiments: ExperimentSettings = field(default_factory=ExperimentSettings)
 
     references: tuple[str, ...] = ()
     """Engines to compare ids with: this suite compares none."""
@@ -105,6 +111,9 @@ class PhantomPlan:
         for name in self.markings:
             if name not in MARKINGS:
                 raise UnknownNameError("marking", name, MARKINGS)
+        self.experiments.check()
+        if self.experiments.names and self.model is None:
+            raise OptionError("experiment", ",".join(self.experiments.names), "a model beside it (--model SPEC)")
         if self.model is not None and not self.all_items():
             why = next(iter(self.notes()), "none is left")
             raise OptionError("markings", ",".join(self.markings), f"at least one item: {why}")
@@ -127,7 +136,7 @@ class PhantomPlan:
             return {}
         return {
             "markings": list(self.markings), "prompts": template_sha256(), "decoding": asdict(self.decoding),
-            "articles": self.articles is not None,
+            "articles": self.articles is not None, **self.experiments.plain(),
         }  # fmt: skip
 
     def data_files(self) -> list[Mapping[str, object]]:
@@ -165,8 +174,12 @@ class PhantomPlan:
             raise PromptFormError(model.info.spec, "text", tuple(sorted(model.takes)))
         own = model.info.tokenizer
         if own is not None and own != tokenizer.info.spec:
-            expected = f"{own}, the tokenizer of {self.model}, whose ids are graded"
-            raise OptionError("tokenizer", tokenizer.info.spec, expected)
+            other = load_tokenizer(own).info.fingerprint
+            if other != tokenizer.info.fingerprint:
+                given = f"{tokenizer.info.spec}, fingerprint {tokenizer.info.fingerprint}"
+                expected = f"{own}, fingerprint {other}, the tokenizer of {self.model}, whose ids are graded"
+                raise OptionError("tokenizer", given, expected)
+        check_experiment(self.experiments, model)
 
     def partners(self, tokenizer: Tokenizer, others: Sequence[Tokenizer]) -> list[Tokenizer]:
         """None: this suite compares no engines."""
@@ -195,16 +208,26 @@ class PhantomPlan:
                 piece = group[start : start + _PIECE]
                 parts.append(Part(key, name, partial(self._replies, tokenizer, piece), steps=len(piece)))
         parts.append(Part("rates", "rates", partial(self._rates, tokenizer)))
-        return parts
+        return parts + experiment_parts(
+            self.experiments, tokenizer, self.all_items(), model=partial(self.load, tokenizer), decoding=self.decoding,
+            keep=partial(self._store, tokenizer),
+        )  # fmt: skip
 
-    def _replies(self, tokenizer: Tokenizer, chosen: Sequence[Item], context: PartContext) -> PartResult:
-        model = self.load(tokenizer)
-        if model.info.backend not in _PAID:
-            return PartResult(self._asked(model, tokenizer, chosen, None, context.tick))
-        path = context.out / "responses" / f"{_slug(model.info.spec)}-{model.info.fingerprint[:8]}.jsonl"
+    @contextmanager
+    def _store(self, tokenizer: Tokenizer, context: PartContext) -> Iterator[ResponseStore | None]:
+        """Where replies are kept; None for a model that costs nothing to ask again."""
+        info = self.load(tokenizer).info
+        if info.backend not in _PAID:
+            yield None
+            return
+        path = context.out / "responses" / f"{_slug(info.spec)}-{info.fingerprint[:8]}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         with ResponseStore(path) as store:
-            return PartResult(self._asked(model, tokenizer, chosen, store, context.tick))
+            yield store
+
+    def _replies(self, tokenizer: Tokenizer, chosen: Sequence[Item], context: PartContext) -> PartResult:
+        with self._store(tokenizer, context) as store:
+            return PartResult(self._asked(self.load(tokenizer), tokenizer, chosen, store, context.tick))
 
     def _asked(
         self, model: CompletionModel, tokenizer: Tokenizer, chosen: Sequence[Item], store: ResponseStore | None,
@@ -214,6 +237,7 @@ class PhantomPlan:
             model, chosen, tokenizer, decoding=self.decoding, words=known_words(), store=store, tick=tick
         )
 
-    def _rates(self, _tokenizer: Tokenizer, context: PartContext) -> PartResult:
+    def _rates(self, tokenizer: Tokenizer, context: PartContext) -> PartResult:
+        check_ids(context.samples, tokenizer)
         context.attach("targets", target_frame(context.samples))
         return PartResult([], phantom_metrics(context.samples))

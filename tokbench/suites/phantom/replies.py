@@ -22,6 +22,9 @@ ANCHOR = 5
 LONGEST = 8
 """Words that may stand for a target."""
 
+_EVIDENCE = 3
+"""Words around a target that have to come back for its place to count as empty."""
+
 _WORD = regex.compile(
     r"""[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]\p{M}*
     | \p{Regional_Indicator}{2}
@@ -182,6 +185,9 @@ def locate(aligned: Aligned, start: int, end: int, *, truncated: bool = False) -
     # words of the passage between anchor and target that did not come back may have been replaced one by one
     first += max(0, min(start - 1 - (-1 if left is None else left), last - first - (end - start)))
     last -= max(0, min((len(aligned.passage) if right is None else right) - end, last - first - (end - start)))
+    if first == last and _matched(aligned, start, end) < min(_EVIDENCE, _words_around(aligned, start, end)):
+        # "that is" in another text is no passage "... that (word) is ..." without its word
+        return Place("no_left_anchor" if left is None else "no_right_anchor")
     if last - first > LONGEST:
         return Place("no_left_anchor" if left is None else "no_right_anchor")
     if _repeated(aligned, left, right):
@@ -189,9 +195,26 @@ def locate(aligned: Aligned, start: int, end: int, *, truncated: bool = False) -
     return Place("found", first, last)
 
 
+def _around(aligned: Aligned, start: int, end: int) -> list[int]:
+    """Words of the passage within :data:`ANCHOR` of a target."""
+    return [*range(max(0, start - ANCHOR), start), *range(end, min(end + ANCHOR, len(aligned.passage)))]
+
+
+def _words_around(aligned: Aligned, start: int, end: int) -> int:
+    return len(_around(aligned, start, end))
+
+
+def _matched(aligned: Aligned, start: int, end: int) -> int:
+    return sum(aligned.partners[at] is not None for at in _around(aligned, start, end))
+
+
 def _too_little(aligned: Aligned, anchor: int | None, words: int, step: int) -> bool:
     """Whether one word alone came back beside an edge of the passage: a refusal shares as much with any text."""
-    return len(_context(aligned, anchor, step)) < min(2, words)
+    if anchor is None:
+        return words > 0
+    near = range(anchor, anchor + ANCHOR * step, step)
+    back = sum(0 <= at < len(aligned.passage) and aligned.partners[at] is not None for at in near)
+    return back < _EVIDENCE and len(_context(aligned, anchor, step)) < min(2, words)
 
 
 def _behind(aligned: Aligned, left: int | None, right: int | None) -> int:
@@ -228,7 +251,9 @@ def _repeated(aligned: Aligned, left: int | None, right: int | None) -> bool:
     starts = [at for at in range(len(before), len(reply) + 1) if reply[at - len(before) : at] == before]
     ends = [at for at in range(len(reply) - len(after) + 1) if reply[at : at + len(after)] == after]
     if before and after:
-        return sum(any(at <= end <= at + LONGEST for end in ends) for at in starts) > 1
+        # a gap reaches from the last left anchor to the first right one: "the ... the (word) in" holds one
+        gaps = {max((at for at in starts if at <= end <= at + LONGEST), default=None) for end in ends} - {None}
+        return len(gaps) > 1
     # at an edge of the passage one word alone says too little
     return (len(before) > 1 and len(starts) > 1) or (len(after) > 1 and len(ends) > 1)
 

@@ -5,7 +5,7 @@ All emit ids; where nothing else is said those are the tokenizer's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
 from types import MappingProxyType
@@ -15,10 +15,12 @@ from tokbench.bytelevel import Lattice
 from tokbench.errors import OptionError
 from tokbench.models.completion import Completion, FinishReason, Prompt
 from tokbench.suites.hashing import H
+from tokbench.suites.phantom._pieces import SPACE
 from tokbench.suites.phantom.item import Item
 from tokbench.suites.phantom.items import VERSION
 from tokbench.suites.phantom.lexicon import common_words
 from tokbench.suites.phantom.replies import split_words
+from tokbench.suites.phantom.sides import without_prefix
 from tokbench.suites.phantom.slices import Tokens, canonical_tokens, window_start
 
 if TYPE_CHECKING:
@@ -55,9 +57,29 @@ def _number(name: str, item: Item) -> int:
 # ---------------------------------------------------------------------- ids that are not those of the tokenizer
 
 
+def _usual(tokenizer: Tokenizer, id_: int) -> int:
+    """Of ids with the same bytes the first that is no byte fallback: a lattice counts them once."""
+    same = tokenizer.byte_vocabulary().lookup(tokenizer.token_bytes(id_))
+    return next((other for other in sorted(same) if tokenizer.kind(other) == "normal"), id_)
+
+
 def _spelled(tokenizer: Tokenizer, data: bytes) -> tuple[int, ...]:
     """Ids of the shortest tokens that spell some bytes."""
-    return Lattice(tokenizer.byte_vocabulary(), data).chars() if data else ()
+    if not data:
+        return ()
+    return tuple(_usual(tokenizer, id_) for id_ in Lattice(tokenizer.byte_vocabulary(), data).chars())
+
+
+def _bare(tokenizer: Tokenizer, pieces: Sequence[bytes], word: str) -> tuple[int, ...]:
+    """Ids of a word without white space, cut as it is behind it if its first token has a bare twin."""
+    vocabulary = tokenizer.byte_vocabulary()
+    wanted = [piece for piece in (pieces[0].lstrip(SPACE), *pieces[1:]) if piece] if pieces else []
+    while wanted and not wanted[0].strip(SPACE):
+        wanted = wanted[1:]
+    same = [vocabulary.lookup(piece) for piece in wanted]
+    if wanted and all(same):
+        return tuple(_usual(tokenizer, ids[0]) for ids in same)
+    return tuple(_usual(tokenizer, id_) for id_ in Lattice(vocabulary, word.encode()).fewest())
 
 
 def _with(tokenizer: Tokenizer, tokens: Tokens, start: int, end: int, ids: tuple[int, ...]) -> tuple[int, ...]:
@@ -102,7 +124,8 @@ def resampler(tokenizer: Tokenizer, prompt: Prompt) -> Completion:
     tokens = _tokens(tokenizer, found.ids, item.marked.encode())
     ids = found.ids
     for start, end in _windows(item, tokens.data):
-        drawn = Lattice(tokenizer.byte_vocabulary(), tokens.data[start:end]).uniform(_number("resampler", item), start)
+        lattice = Lattice(tokenizer.byte_vocabulary(), tokens.data[start:end])
+        drawn = tuple(_usual(tokenizer, id_) for id_ in lattice.uniform(_number("resampler", item), start))
         ids = _with(tokenizer, tokens, start, end, drawn)
         tokens = _tokens(tokenizer, ids, tokens.data)
     return Completion(text=item.marked, ids=ids, finish_reason="stop")
@@ -110,21 +133,21 @@ def resampler(tokenizer: Tokenizer, prompt: Prompt) -> Completion:
 
 def _tokens(tokenizer: Tokenizer, ids: tuple[int, ...], data: bytes) -> Tokens:
     cuts = tuple(accumulate((len(tokenizer.token_bytes(id_)) for id_ in ids), initial=0))
+    spelled = Tokens(ids, cuts, data)
     shift = cuts[-1] - len(data)  # an inserted space is no part of the text
-    return Tokens(ids, tuple(max(0, cut - shift) for cut in cuts), data)
+    return without_prefix(spelled, shift) if shift else spelled
 
 
 def _respaced(space: bytes, tokenizer: Tokenizer, prompt: Prompt) -> Completion:
-    """The unmarked passage, with other white space before each target, which is otherwise cut as the bare word."""
+    """The unmarked passage, with other white space before each target, which is otherwise cut as it was sent."""
     item = _item(prompt)
-    tokens = canonical_tokens(tokenizer, item.text)
+    tokens, sent = canonical_tokens(tokenizer, item.text), canonical_tokens(tokenizer, item.prompt)
     ids, data = tokens.ids, tokens.data
     for target in reversed(item.targets):
         start = window_start(data, target.start)
-        bare = tuple(tokenizer.encode(target.word))
-        if tokenizer.info.prefix:  # it would put its own space in front
-            bare = Lattice(tokenizer.byte_vocabulary(), target.word.encode()).fewest()
-        blank = _spelled(tokenizer, space)
+        place = item.in_prompt(target.start)
+        pieces = sent.slice(window_start(sent.data, place, item.passage), place + target.end - target.start).pieces
+        bare, blank = _bare(tokenizer, pieces, target.word), _spelled(tokenizer, space)
         ids = _with(tokenizer, _tokens(tokenizer, ids, data), start, target.end, (*blank, *bare))
         data = data[:start] + space + data[target.start :]
     return Completion(text=data.decode(), ids=ids, finish_reason="stop")

@@ -7,6 +7,7 @@ prompt and the reply together.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -17,7 +18,7 @@ from tokbench.suites.phantom.slices import Tokens, agree, canonical_tokens
 from tokbench.tokenizers import Tokenizer
 from tokbench.tokenizers.protocol import TEXT_KINDS
 
-__all__ = ["IdsSource", "Side", "prompt_side", "read_ids", "reply_side"]
+__all__ = ["IdsSource", "Side", "prompt_side", "read_ids", "reply_side", "without_prefix"]
 
 IdsSource = Literal["reported", "derived", "unknown"]
 """Whether the ids of a prompt come from the model, or from encoding what was sent."""
@@ -33,6 +34,7 @@ class Side:
         own: The tokenizer's own ids of the text between the special tokens around it, None where it has none.
         shift: What to add to a place in ``tokens`` to get the one in ``own``.
         source: Where the ids come from.
+        text: Of a reply its text, bytes that are no UTF-8 as lone surrogates (``surrogateescape``) and not as U+FFFD.
     """
 
     tokens: Tokens
@@ -40,10 +42,11 @@ class Side:
     own: Tokens | None
     shift: int
     source: IdsSource
+    text: str = ""
 
     def canonical(self, start: int, end: int) -> bool | None:
         """Whether the ids of a window of the text are those of the tokenizer; None where that is not known."""
-        if self.own is None:
+        if self.own is None or end + self.offset + self.shift > len(self.own.data):
             return None
         return agree(self.tokens, self.own, start + self.offset, end + self.offset, shift=self.shift)
 
@@ -68,10 +71,26 @@ def read_ids(tokenizer: Tokenizer, ids: Sequence[int], *, what: str, item: str) 
 
 
 def _own(tokenizer: Tokenizer, data: bytes) -> Tokens | None:
+    """What the tokenizer gives for a text; where that ends inside a character, or breaks off, for what is before."""
     try:
-        return canonical_tokens(tokenizer, data.decode())
-    except (UnicodeDecodeError, TokbenchError):
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        text = data[: error.start].decode()
+    try:
+        return canonical_tokens(tokenizer, text)
+    except TokbenchError:
         return None
+
+
+def without_prefix(tokens: Tokens, size: int) -> Tokens:
+    """The same ids without the first ``size`` bytes of their text; a token that holds no other is empty."""
+    cuts = tuple(max(0, cut - size) for cut in tokens.cuts)
+    return Tokens(tokens.ids, cuts, tokens.data[-cuts[-1] :] if cuts[-1] else b"", tokens.control)
+
+
+def _shown(text: str) -> str:
+    """A text as a person sees it, however many U+FFFD a library puts in the place of bytes that are no text."""
+    return re.sub("\ufffd+", "\ufffd", text).strip()
 
 
 def _segment(tokens: Tokens, at: int) -> tuple[int, int]:
@@ -125,7 +144,10 @@ def reply_side(tokenizer: Tokenizer, reply: str, ids: Sequence[int], prompt: Sid
     tokens = read_ids(tokenizer, ids, what="ids of the reply", item=item)
     data = reply.encode("utf-8", "surrogatepass")
     # what is stripped off a reply is white space at its ends, and what follows its last word
-    at = tokens.data.find(data)
+    at, text = tokens.data.find(data), reply
+    if at < 0 and _shown(tokens.data.decode("utf-8", "replace")) == _shown(reply):
+        # it was cut off inside a character, or its bytes are none: the reply has U+FFFD where the ids have bytes
+        at, text = 0, tokens.data.decode("utf-8", "surrogateescape")
     if at < 0 or tokens.data[:at].strip():
         first = next(
             (at for at, (one, two) in enumerate(zip(tokens.data, data, strict=False)) if one != two),
@@ -136,5 +158,9 @@ def reply_side(tokenizer: Tokenizer, reply: str, ids: Sequence[int], prompt: Sid
     if prompt is not None:
         start, _ = _segment(prompt.tokens, len(prompt.tokens.data))
         header = prompt.tokens.data[start:]
+    prefix = tokenizer.info.prefix
+    if prefix and not header and tokens.data[:at] == prefix:
+        # what the tokenizer puts in front of a text is no part of it: the first token begins where the text does
+        tokens, at = without_prefix(tokens, len(prefix)), 0
     _, end = _segment(tokens, at)
-    return Side(tokens, at, _own(tokenizer, header + tokens.data[:end]), len(header), "reported")
+    return Side(tokens, at, _own(tokenizer, header + tokens.data[:end]), len(header), "reported", text)

@@ -16,6 +16,7 @@ from itertools import pairwise
 from tokbench.errors import UnsupportedError
 from tokbench.suites.phantom._pieces import SPACE
 from tokbench.tokenizers import Tokenizer
+from tokbench.tokenizers.capability import EXCEPTIONS, excepted
 
 __all__ = ["Slice", "Tokens", "agree", "canonical_tokens", "window_start"]
 
@@ -86,8 +87,14 @@ def canonical_tokens(tokenizer: Tokenizer, text: str) -> Tokens:
     """The tokens that the tokenizer itself gives for a whole text.
 
     Raises:
-        UnsupportedError: If the tokenizer has no exact spans.
+        UnsupportedError: If the tokenizer has no exact spans, or does not give this text back.
     """
+    promise = tokenizer.info.capability
+    name = excepted(text, promise.exceptions)
+    if promise.round_trip == "lossy" or name is not None:
+        what = promise.summary if name is None else f"{promise.summary}: {EXCEPTIONS[name].why}"
+        reason = f"ids are compared byte by byte, and the law decode(encode(x)) = x does not hold ({what})"
+        raise UnsupportedError("phantom edits", tokenizer.info.spec, reason)
     spans = tokenizer.spans(text)
     data = text.encode()
     if any(one[1] != two[0] for one, two in pairwise(spans)):

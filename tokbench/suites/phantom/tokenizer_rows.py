@@ -17,7 +17,7 @@ from tokbench.suites.phantom.items import VERSION, items
 from tokbench.suites.phantom.lexicon import words_of
 from tokbench.tokenizers import Tokenizer
 
-__all__ = ["CENSUS", "UNITS", "census_words", "phantom_tokenizer_rows"]
+__all__ = ["CENSUS", "UNITS", "census_metrics", "census_words", "phantom_tokenizer_rows"]
 
 UNITS = {
     "census.ambiguity": "bits: log2 of the segmentations of a space and a word, mean over words",
@@ -130,11 +130,15 @@ def _markers(tokenizer: Tokenizer, words: Sequence[str]) -> list[Metric]:
 
 
 def phantom_tokenizer_rows(tokenizer: Tokenizer, *, profile: str, seed: int) -> PartResult:
-    """All metrics of the census; where a tokenizer cannot give one, it says why."""
-    kinds = census_words(profile, seed)
-    words = [word for word, _ in kinds]
+    """All metrics of the census of a profile."""
     texts = list(dict.fromkeys(item.text for item in items("smoke" if profile == "smoke" else "core", seed, ["copy"])))
     texts = texts[:: max(1, len(texts) // _TEXTS[profile])]
+    return PartResult([], census_metrics(tokenizer, census_words(profile, seed), texts))
+
+
+def census_metrics(tokenizer: Tokenizer, kinds: Sequence[tuple[str, Kind]], texts: Sequence[str]) -> list[Metric]:
+    """All metrics of the census over words and texts; where a tokenizer cannot give one, it says why."""
+    words = [word for word, _ in kinds]
     steps: dict[str, Callable[[], list[Metric]]] = {
         "census.ambiguity": lambda: _ambiguity(tokenizer, words),
         "census.twins": lambda: _vocabulary(tokenizer),
@@ -148,4 +152,4 @@ def phantom_tokenizer_rows(tokenizer: Tokenizer, *, profile: str, seed: int) -> 
             rows += work()
         except UnsupportedError as error:
             rows.append(Metric(metric=metric, value=None, unit=UNITS[metric], reason=str(error)))
-    return PartResult([], rows)
+    return rows
