@@ -314,6 +314,38 @@ def test_unfinished_characters_end_no_text(small_gpt2: ToyBpe) -> None:
     assert alive == [bytes([byte]) for byte in range(0x80, 0xC0)]
 
 
+@pytest.mark.parametrize("name", [*SPLITS, "no pattern"])
+@pytest.mark.parametrize("whole", [False, True])
+def test_masks_inside_a_character_are_the_steps(name: str, whole: bool) -> None:  # noqa: FBT001, a parameter
+    # what is remembered there is asked again in other ranges, behind other tokens, with other bytes of the character
+    # in front, and where the next byte would make a token that is only found whole (the third digit ends a pre-token)
+    rng = random.Random(f"{name}-{whole}")
+    tables = [
+        [b"\xadb", b"a\xc3", b"\xc3\xa9"],
+        [b"\xadb", b"\xe4\xb8", b"\xb8\xad", b"\xe4\xb8\xad", b"\xc3\xa9", b"\xf0\x9f"],
+        [b"\xb8\xad", b"\xa6\x99", b"a\xc3", b"\xadb"],
+    ]
+    inside = 0
+    for joins in tables:
+        tokens = {bytes([byte]): byte for byte in range(256)} | {join: 256 + at for at, join in enumerate(joins)}
+        if whole:
+            tokens |= {b"b\xe4\xb8": 401, "\u00e9b".encode(): 402, "\u4e2d".encode() * 2: 403, "12\u0661".encode(): 404}
+        toy = ToyBpe(BpeRules(tokens=tokens, ranks=tokens, pattern=SPLITS.get(name), whole_first=whole))
+        rule, vocabulary, size = _rule(toy), toy.vocabulary, len(toy.vocabulary)
+        ranges = [(0, size), (0, 256), (130, size), *(vocabulary.range(bytes([byte])) for byte in (0x80, 0xB8, 0xAD))]
+        for text in ("b\u4e2d\u4e2d a\u00e9", "a\u00e9b\U0001f999", "b\u00e9", "b\U00038b4d", "b\u4e2db", "12\u0661"):
+            data = text.encode()
+            for contexts, byte in zip(admitted(rule, vocabulary, data), data + b" ", strict=True):
+                for context in contexts.values() if byte & 0xC0 == 0x80 else ():
+                    inside += 1
+                    alive = [rule.step(context, index) is not None for index in range(size)]
+                    for lo, hi in [*rng.sample(ranges[1:], len(ranges) - 1), *ranges[1:], ranges[0]]:
+                        dead = rule.dead(context, lo, hi)
+                        assert dead is not None
+                        assert (~dead).tolist() == alive[lo:hi]
+    assert inside > 20
+
+
 @pytest.mark.parametrize(
     "text", ["b" * 6000, " " * 6000, "你" * 2000, "=" * 6000, "ab" * 3000, "\n" * 6000, "1" * 6000]
 )

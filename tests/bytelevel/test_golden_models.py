@@ -83,6 +83,7 @@ def test_the_next_letter_is_that_of_the_chain(prompt: bytes, a: F, naive: F | in
     found = byte_model(markov, reading=reading).next_byte_logprobs(prompt)
     assert near(found[b"A"], a)
     assert near(found[b"B"], 1 - a)
+    assert found.leak == pytest.approx(0, abs=1e-12)
     assert found.exact
     ids = golden().encode(prompt)
     assert ids is not None

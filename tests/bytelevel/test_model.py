@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import partial
@@ -168,6 +170,59 @@ def test_what_is_kept_does_not_grow_with_the_text() -> None:
     assert max(kept) <= len(sizes) + 8
     score = exact.logprob(b"a b a1  b's as b " * 12)
     assert score.exact
+
+
+class Flat:
+    """The same row everywhere, at a cost that no length changes."""
+
+    start_ids: tuple[int, ...] = ()
+    max_positions = None
+    fingerprint, toy = "flat", True
+
+    def __init__(self, width: int) -> None:
+        self.width, self.end_ids = width, (width - 1,)
+        self._rows = np.full((8, width), -math.log(width))
+        self._next = 0
+
+    def initial(self) -> tuple[Handle, NDArray[np.floating]]:
+        return self._next, self._rows[0]
+
+    def extend(self, parents: Sequence[Parent], tokens: Sequence[int]) -> tuple[Sequence[Handle], NDArray[np.floating]]:
+        assert len(parents) == len(tokens) <= len(self._rows)
+        self._next += len(tokens)
+        return range(self._next - len(tokens) + 1, self._next + 1), self._rows[: len(tokens)]
+
+    def release(self, handles: Iterable[Handle]) -> None:
+        pass
+
+
+def test_a_byte_costs_as_much_behind_a_long_text_as_behind_a_short_one() -> None:
+    # calls of Python functions instead of times: the model's own cost does not grow here
+    tokenizer = load_tokenizer("tiktoken:@tiny.tiktoken?pattern=gpt2")
+    vocabulary = tokenizer.byte_vocabulary()
+    state = ByteModel(Flat(1 + int(vocabulary.ids.max())), tokenizer).start()
+    line = b"The tokenizer's  12 caf\xc3\xa9s, and (more) words.\n"
+    calls = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in {"call", "c_call"}
+
+    costs = []
+    for number in range(5000 // len(line) + 2):
+        if number in {4, 5000 // len(line) + 1}:
+            before, calls = sys.getprofile(), 0
+            sys.setprofile(count)
+        for byte in line:
+            state.next_byte_logprobs()
+            state.push(bytes([byte]))
+        if number in {4, 5000 // len(line) + 1}:
+            sys.setprofile(before)
+            costs.append(calls)
+    early, late = costs
+    assert len(state.data) > 5000
+    assert early > 20 * len(line)
+    assert late <= 1.05 * early
 
 
 def test_settings_say_how_a_number_was_made() -> None:

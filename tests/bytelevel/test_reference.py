@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from byte_toys import READINGS, RENORMALISE, Case, text_toy
-from golden_toys import AA, LEAKY, LEAKY_TABLE, A, B, chain, golden, markov
+from golden_toys import AA, LEAKY, LEAKY_TABLE, SPLIT, SPLIT_ROW, STOP, A, B, chain, golden, markov
 
 from tokbench.bytelevel.readings import END, OTHER
 from tokbench.bytelevel.reference import Reference, begins_an_encoding
@@ -49,6 +49,32 @@ def test_covers_are_listed_one_by_one() -> None:
     assert covers[A, A, AA] == pytest.approx(float(Fraction(3, 8) ** 2 / 4))
     assert set(dict(twin(lambda _: LEAKY, "canonical").covers(b"AAA"))) == {(AA, A), (AA, AA)}
     assert set(dict(twin(lambda _: LEAKY, "all").covers(b""))) == {()}
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (b"A", {(A,): Fraction(1, 6), (AA,): Fraction(1, 2)}),
+        (b"AA", {(AA,): Fraction(1, 2)}),
+        (b"AAA", {(AA, A): Fraction(3, 32), (AA, AA): Fraction(9, 32)}),
+        (b"BA", {(B, A): Fraction(1, 24), (B, AA): Fraction(1, 8)}),
+        (b"AB", {(A, B): Fraction(1, 6)}),
+        (b"ABAAA", {(A, B, AA, A): Fraction(3, 256), (A, B, AA, AA): Fraction(9, 256)}),
+    ],
+)
+@pytest.mark.parametrize("reading", READINGS)
+def test_covers_of_the_chain_that_have_mass(text: bytes, wanted: dict[tuple[int, ...], Fraction], reading: str) -> None:
+    found = {ids: mass for ids, mass in twin(markov, reading).covers(text) if mass}
+    assert found == pytest.approx({ids: float(mass) for ids, mass in wanted.items()}, rel=1e-14)
+
+
+def test_a_token_as_two_ids_has_more_covers_of_the_same_weight() -> None:
+    row = np.array([float(value) for value in SPLIT_ROW])
+    split = Reference(lambda _: row, SPLIT, (STOP,), None, lambda _: True, reading="all", renormalise=None)
+    for reference, count in ((twin(lambda _: LEAKY, "all"), 5), (split, 17)):
+        covers = list(reference.covers(b"AAA"))
+        assert len(covers) == len(dict(covers)) == count
+        assert math.fsum(mass for _, mass in covers) == pytest.approx(173 / 512, rel=1e-14)
 
 
 def test_what_begins_an_encoding() -> None:

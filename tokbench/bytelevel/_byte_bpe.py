@@ -285,14 +285,15 @@ class ByteBpeRule(CanonicalRule):
 
     def _alive_inside(self, context: _State, lo: int, hi: int) -> NDArray[np.int64]:
         """Tokens of a range that may follow inside a character."""
-        following = self._unfinished.following(context.last, lo, hi)
         if context.starts or self._is_whole[context.last]:
+            following = self._unfinished.following(context.last, lo, hi)
             return np.array([index for index in following if self._extend(context, index) is not None], np.int64)
         key = (context.tail, context.last, context.partial, lo, hi)
         known = self._insides.get(key)
         if known is None:
             if len(self._insides) >= _INSIDES:
                 self._insides.clear()
+            following = self._unfinished.following(context.last, lo, hi)
             fates: dict[tuple[str, Opening], bool] = {}  # tokens of one shape fare alike
             known = self._insides[key] = np.array(
                 [index for index in following if self._finishes(context, index, fates)], np.int64
