@@ -22,6 +22,16 @@ def paper_items(profile: str, gold: str) -> tuple[Item, ...]:
     return tuple(build_items(profile, gold, ("paper",), 0, scowl()))
 
 
+@cache
+def all_items() -> tuple[Item, ...]:
+    """Some items of every task and variant, seed 0, of two lengths and an eighth of the built-in list.
+
+    Every word is hashed for each of some hundred variants, which takes a minute over the whole list.
+    """
+    words = [word for length in (4, 8) for word in scowl().of_length(length)[::8]]
+    return tuple(build_items("smoke", "balanced", ("all",), 0, WordList(scowl().source, words, sha256=""), (4, 8)))
+
+
 def word_list(texts: Iterable[str], unit: str = "codepoint", name: str = "test") -> WordList:
     """A list of given words."""
     words = [Word(text, units_of(text, unit)) for text in texts]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from charbench_lists import paper_items
 
 from tokbench.models.completion import Decoding
 from tokbench.models.completions import load_completion_model
@@ -19,7 +20,7 @@ from tokbench.suites.charbench.answers import answer_samples, prediction_frame
 from tokbench.suites.charbench.design import Design
 from tokbench.suites.charbench.features import features
 from tokbench.suites.charbench.item import Item
-from tokbench.suites.charbench.items import build_items, frame, items_sha256
+from tokbench.suites.charbench.items import frame, items_sha256
 from tokbench.suites.charbench.ranking import VERSION
 from tokbench.suites.charbench.scripted import responders
 from tokbench.tokenizers import Tokenizer, load_tokenizer
@@ -31,7 +32,7 @@ TINY = "hf:@tiny.json"
 @cache
 def natural_items(profile: str = "core", tasks: tuple[str, ...] = ("paper",)) -> tuple[Item, ...]:
     """Items of the paper's design."""
-    return tuple(build_items(profile, "natural", tasks))
+    return tuple(item for item in paper_items(profile, "natural") if tasks == ("paper",) or item.task in tasks)
 
 
 def answers(name: str, items: Sequence[Item], tokenizer: Tokenizer, prompt_id: str = "plain") -> list[Sample]:

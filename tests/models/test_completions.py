@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 
 import pytest
 from completers import BYTES, TINY, prompts
 
 from tokbench.errors import (
     MissingExtraError,
+    ModelFileError,
     OptionError,
+    RecordingError,
     UnknownModelError,
     UnknownNameError,
 )
 from tokbench.models._scripted import RequestFailed, ScriptedModel
 from tokbench.models.completion import ChoiceModel, Completion, CompletionModel, Decoding, Message, Prompt
-from tokbench.models.completions import BACKENDS, list_completion_models, load_completion_model, own_tokenizer
+from tokbench.models.completions import (
+    BACKENDS,
+    check_model_spec,
+    list_completion_models,
+    load_completion_model,
+    own_tokenizer,
+)
 
 # ---------------------------------------------------------------------- scripted responders
 
@@ -121,6 +130,22 @@ def test_every_backend_is_listed() -> None:
     rows = list_completion_models(["oracle", "echo"])
     assert {row.backend for row in rows} == set(BACKENDS)
     assert {"ngram:tiny", "scripted:oracle", "scripted:hash", "replay:..."} <= {row.spec for row in rows}
+
+
+@pytest.mark.parametrize(("spec", "error"), [
+    ("nothing", UnknownModelError), ("ngram:huge", UnknownModelError), ("ngram:huge.ngram", ModelFileError),
+    ("hf:./nowhere", ModelFileError), ("scripted:orakle", UnknownNameError), ("replay:nowhere.csv", RecordingError),
+    ("openai:x?base_urls=y", OptionError),
+])  # fmt: skip
+def test_what_cannot_be_loaded_is_refused_without_loading_it(spec: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        check_model_spec(spec, ["oracle"])
+
+
+def test_what_can_be_loaded_is_not_loaded_to_find_out(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")  # a folder without weights
+    for spec in ("ngram:tiny", "scripted:oracle", "scripted:hash", f"hf:{tmp_path}"):
+        check_model_spec(spec, ["oracle"])
 
 
 def test_the_own_tokenizer_of_a_model_is_known_without_its_weights() -> None:

@@ -217,3 +217,9 @@ def test_a_chat_asks_in_its_own_words() -> None:
         "model": "m", "messages": [{"role": "user", "content": "x"}], "max_tokens": 3, "logprobs": True,
         "return_token_ids": True, "top_k": 1,
     }  # fmt: skip
+
+
+def test_ids_that_are_forbidden_get_the_lowest_bias() -> None:
+    body = request_body(Prompt(text="a"), Decoding(forbidden=(5, 7)), Settings(model="m"))
+    assert body["logit_bias"] == {"5": -100, "7": -100}
+    assert "logit_bias" not in request_body(Prompt(text="a"), Decoding(), Settings(model="m"))

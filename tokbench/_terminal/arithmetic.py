@@ -15,7 +15,7 @@ __all__ = ["summary_tables"]
 
 _SUITE = "arithmetic"
 _MOST = 24
-"""Rows of a table of conditions; the report has all of them."""
+"""Rows of a table of conditions, those over most items first; the report has all of them."""
 
 
 def _table(title: str, head: str, *columns: str) -> Table:
@@ -97,7 +97,8 @@ def _accuracies(run: Run) -> Table:
         "mismatch",
         "invalid",
     )
-    names = list(_conditions(run))
+    sizes = {row.filter: row.n for row in run.metric_rows if row.metric == "arithmetic.value.parity"}
+    names = sorted(_conditions(run), key=lambda name: -sizes[name])
     for name in names[:_MOST]:
         accuracy = _found(run, "arithmetic.value", name)
         valid = _found(run, "arithmetic.valid.parity", name)
@@ -119,7 +120,7 @@ def _gaps(run: Run) -> Table | None:
     if not rows:
         return None
     table = _table(f"Direction gap: {_name(run)}", "pair", "n", "points", "only r2l", "only l2r", "p")
-    for row in rows[:_MOST]:
+    for row in sorted(rows, key=lambda row: -row.n)[:_MOST]:
         only = [_found(run, f"arithmetic.gap.only_{end}", row.filter) for end in ("r2l", "l2r")]
         p = _found(run, "arithmetic.gap.mcnemar_p", row.filter)
         assert row.value is not None, "those without were left out"

@@ -30,9 +30,9 @@ _WIDEST = 22
 
 def _table(*heads: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
-    table.add_column(heads[0], no_wrap=True, overflow="ellipsis", max_width=_WIDEST)
+    table.add_column(heads[0], vertical="bottom", no_wrap=True, overflow="ellipsis", max_width=_WIDEST)
     for head in heads[1:]:
-        table.add_column(head, justify="right", no_wrap=True, overflow="ellipsis", max_width=_WIDEST)
+        table.add_column(head, justify="right", vertical="bottom", no_wrap=True, overflow="ellipsis", max_width=_WIDEST)
     return table
 
 
@@ -98,9 +98,9 @@ def dry_run_tables(plan: CharbenchPlan, specs: Sequence[str]) -> list[Renderable
 # ---------------------------------------------------------------------- after a run
 
 LEGEND = (
-    "score: % right in the form asked for · above: 0 is the best constant, 1 no error\n"
-    "form: % of answers in another form · at baseline: within 2 standard\n"
-    "errors of a trivial answer · below: clearly under the best one"
+    "score: % right in the form asked for · above: 0 is the best constant, 1 is all\n"
+    "other form: % of answers that are in another one, so wrong · at baseline: within\n"
+    "2 standard errors of a trivial answer · below: clearly under the best one"
 )
 
 
@@ -141,7 +141,7 @@ def run_summary(run: Run) -> RenderableType:
     if model.get("synthetic"):
         head.append("  toy, never ranked", style="yellow")
     head.append("\n" + " · ".join(facts), style="dim")
-    table = _table("task", "score", "95 %", "above", "best trivial", "form", "")
+    table = _table("task", "score", "95 %", "above", "best trivial", "other\nform", "")
     notes = []
     for task in tasks:
         table.add_row(*_row(task))

@@ -72,11 +72,19 @@ def _is_charbench(run: Run) -> bool:
     return run.group("run").get("suite") == "charbench"
 
 
+def _is_phantom(run: Run) -> bool:
+    return run.group("run").get("suite") == "phantom"
+
+
 def overview_tables(runs: Sequence[Run]) -> list[RenderableType]:
     """The first table of the leaderboard in short, one for each suite version; of charbench one for each run."""
     tables: list[RenderableType] = [
-        _drawn(table) for table in overview([run for run in runs if not _is_charbench(run)])
+        _drawn(table) for table in overview([run for run in runs if not _is_charbench(run) and not _is_phantom(run)])
     ]
+    if any(map(_is_phantom, runs)):
+        from tokbench._terminal.phantom import summary_tables
+
+        tables += summary_tables(runs)
     if any(map(_is_charbench, runs)):
         from tokbench._terminal.charbench import run_summary
 
@@ -96,7 +104,8 @@ _MODEL_LEGEND = (
 
 def legends(runs: Sequence[Run]) -> list[str]:
     """What the columns of :func:`overview_tables` mean, one line for each kind of table."""
-    of_models = {run.group("run").get("model") is not None for run in runs if not _is_charbench(run)}
+    own = [run for run in runs if not _is_charbench(run) and not _is_phantom(run)]
+    of_models = {run.group("run").get("model") is not None for run in own}
     found = [text for text, kind in ((_LEGEND, False), (_MODEL_LEGEND, True)) if kind in of_models]
     if any(_is_charbench(run) and run.group("run").get("model") for run in runs):
         from tokbench._terminal.charbench import LEGEND

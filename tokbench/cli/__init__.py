@@ -1,4 +1,4 @@
-"""The command line: ``tokbench run | analyze | check | segment | bytes | tokenizers | models | report``.
+"""The command line: ``tokbench run | analyze | compare | check | segment | bytes | tokenizers | models | report``.
 
 Exit status: 0 done and good, 1 a check failed, 2 usage or input, 3 nothing could be done, or a value missed its bound.
 """
@@ -17,6 +17,7 @@ import typer
 from tokbench.cli._analyze import analyze
 from tokbench.cli._bytes import app as bytes_app
 from tokbench.cli._common import EXIT_USAGE, console, text_argument
+from tokbench.cli._compare import compare
 from tokbench.cli._options import (
     Format,
     LawsOption,
@@ -51,6 +52,7 @@ runs.command()(phantom)
 app.add_typer(runs, name="run")
 app.add_typer(bytes_app)
 app.command()(analyze)
+app.command()(compare)
 
 
 def _version(value: bool) -> None:  # noqa: FBT001, the form that typer calls
@@ -95,8 +97,12 @@ def models(*, as_json: Annotated[bool, typer.Option("--json", help="Machine-read
     from tokbench.models.completions import list_completion_models
     from tokbench.suites.arithmetic import scripted as arithmetic_scripted
     from tokbench.suites.charbench import scripted as charbench_scripted
+    from tokbench.suites.phantom import equivalence
+    from tokbench.suites.phantom import scripted as phantom_scripted
 
-    rows = list_completion_models({*charbench_scripted.NAMES, *arithmetic_scripted.NAMES})
+    rows = list_completion_models(
+        {*charbench_scripted.NAMES, *arithmetic_scripted.NAMES, *phantom_scripted.NAMES, *equivalence.RESPONDERS}
+    )
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return

@@ -158,9 +158,11 @@ def arithmetic(  # noqa: PLR0913, PLR0917, options of a command line
     """
     from tokbench._terminal.arithmetic import summary_tables
     from tokbench.models.completion import Decoding
+    from tokbench.models.completions import check_model_spec
     from tokbench.suites.arithmetic.formats import parse_format
     from tokbench.suites.arithmetic.item import Condition
     from tokbench.suites.arithmetic.plan import ArithmeticPlan
+    from tokbench.suites.arithmetic.scripted import NAMES
 
     models: list[str | None] = list(dict.fromkeys(model or []))
     if items_only and models:
@@ -185,4 +187,6 @@ def arithmetic(  # noqa: PLR0913, PLR0917, options of a command line
         )  # fmt: skip
         plan.check()
         plans.append((plan, _specs(tokenizer or (["bytes"] if items_only else None), spec)))
+        if spec is not None and mapping is None:
+            check_model_spec(spec, NAMES, **dict(options))
     execute(plans, out=out, lenient=False, overwrite=overwrite, processes=1, summary=summary_tables)

@@ -133,7 +133,9 @@ def charbench(  # noqa: PLR0913, PLR0917, options of a command line
     after any end, asks nothing twice, and tries failed requests again.
     """
     from tokbench.models.completion import Decoding
+    from tokbench.models.completions import check_model_spec
     from tokbench.suites.charbench.plan import CharbenchPlan
+    from tokbench.suites.charbench.scripted import NAMES
 
     models: list[str | None] = list(dict.fromkeys(model or []))
     if items_only and models:
@@ -161,6 +163,8 @@ def charbench(  # noqa: PLR0913, PLR0917, options of a command line
             rows=_rows(items), require_features=require_features,
         )  # fmt: skip
         plan.check()
+        if spec is not None and not dry_run:
+            check_model_spec(spec, NAMES, **dict(options))
         specs = tuple(tokenizer or ())
         if not specs:
             specs = ("bytes",) if spec is None else _own_tokenizer(spec)

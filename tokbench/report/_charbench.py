@@ -45,6 +45,12 @@ def _rate(k: float, n: int) -> Cell:
     return Cell(percent(k / n) if k else "0", sub=f"{count(k)} of {count(n)}" if k else "")
 
 
+def _habit(name: str, value: float) -> str:
+    """A trivial answer with a share; answers in quotes, because most are numbers themselves."""
+    said = f"“{name}”" if name.isdigit() else label(name)
+    return f"{said} {percent(value)}".replace(" ", "\N{NO-BREAK SPACE}")
+
+
 def _toy(entry: Entry) -> bool:
     return bool(entry.run.group("model").get("synthetic"))
 
@@ -214,10 +220,10 @@ def _habits(group: Group) -> Section | None:
             if task.strict.value is None:
                 continue
             says = [
-                f"{label(name.removeprefix('says.'))} {percent(row.value or 0)}"
+                _habit(name.removeprefix("says."), row.value or 0)
                 for name, row in task.rows.items() if name.startswith("says.")
             ]  # fmt: skip
-            trivial = [f"{label(name)} {percent(value)}" for name, value in task.baselines.items()]
+            trivial = [_habit(name, value) for name, value in task.baselines.items()]
             rows.append([
                 Cell(label(task.name)), row_head(entry), _value(task.rows.get("bias"), signed=True),
                 _value(task.rows.get("bias_wrong"), signed=True), Cell(", ".join(trivial)), Cell(", ".join(says)),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 
-from tokbench.report import _arithmetic, _bias, _charbench, _exactness
+from tokbench.report import _arithmetic, _bias, _charbench, _exactness, _phantom
 from tokbench.report._format import label, visible
 from tokbench.report._tables import others
 from tokbench.report._view import Entry, Group, Section, flat, groups
@@ -82,6 +82,8 @@ def suite_of(group: Group) -> ModuleType | None:
         return _arithmetic
     if group.suite == "charbench":
         return _charbench
+    if group.suite == "phantom":
+        return _phantom
     if group.suite == "exactness":
         return _bias if _bias.is_model_side(group) else _exactness
     return None

@@ -129,8 +129,9 @@ class Group:
 
     @property
     def heading(self) -> str:
-        """Title of the group."""
-        return f"{label(self.suite)} {label(self.version)}"
+        """Title of the group: the version, which names most suites, and else the suite before it."""
+        named = self.version.startswith(self.suite)
+        return label(self.version if named else f"{self.suite} {self.version}")
 
 
 def slug(text: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from charbench_lists import word_list
+from charbench_lists import scowl, word_list
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokbench.errors import OptionError, UnknownNameError, UnsupportedError, WordListError
+from tokbench.suites.charbench._spans import Cut, bare, cuts
 from tokbench.suites.charbench.design import FEATURES, RESPONDERS, TASKS, Design
 from tokbench.suites.charbench.scripted import TTL_CURVE, WL_CURVE, chance
 from tokbench.suites.charbench.tokenizer_metrics import list_metrics
@@ -134,3 +135,18 @@ def test_metrics_of_a_list() -> None:
     assert all("tile the bytes" in metric.reason or "does not say" in metric.reason for metric in lower)
     short = list_metrics(TINY, word_list(["abc"]))
     assert {metric.reason for metric in short} == {"the list has no word of 4 to 10 characters"}
+
+
+@pytest.mark.parametrize("spec", ["hf:@tiny.json", "bytes", "mistral:v3"])
+def test_bare_words_are_cut_as_by_the_general_way(spec: str) -> None:
+    if spec.startswith("mistral"):
+        pytest.importorskip("mistral_common")
+    tokenizer = load_tokenizer(spec)
+    words = [word.text for length in (4, 9) for word in scowl().of_length(length)[::97]] + [
+        "na\u00efve",
+        "\u1230\u120b",
+    ]
+    texts = [(word, (0, len(word.encode()))) for word in words]
+    for cut, found in zip(cuts(tokenizer, texts), bare(tokenizer, words), strict=True):
+        assert isinstance(cut, Cut)
+        assert found == ([end - start for start, end in cut.spans], cut.lone)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import time
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import pytest
 from charbench_items import CORE, core_item, item_of
+from charbench_lists import all_items
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +18,6 @@ from tokbench.errors import ItemError, OptionError, SuiteDefinitionError, Unknow
 from tokbench.suites.charbench import _wordings, prompts
 from tokbench.suites.charbench._shots import shot_items
 from tokbench.suites.charbench.item import Item
-from tokbench.suites.charbench.items import build_items
 from tokbench.suites.charbench.prompts import PROMPTS, RENDERINGS, Rendered, render, sha256s, shot_words
 from tokbench.suites.charbench.tasks import TASKS
 from tokbench.suites.charbench.words import load_words
@@ -28,12 +27,6 @@ STRAWBERRY = [
     core_item("count_char", "strawberry", "r"), core_item("count_unique", "strawberry"),
     core_item("find_first", "strawberry", "r"), core_item("find_last", "strawberry", "r"),
 ]  # fmt: skip
-
-
-@cache
-def _all_items() -> list[Item]:
-    """Some items of every task and variant."""
-    return build_items("smoke", "balanced", ("all",), lengths=(4, 7))
 
 
 def _word(found: Rendered) -> str:
@@ -113,7 +106,7 @@ def test_the_instruction_fits_the_answer() -> None:
 @pytest.mark.parametrize("prompt_id", PROMPTS)
 def test_every_task_can_be_asked_with_its_word_in_place(prompt_id: str) -> None:
     shown = set()
-    for item in _all_items():
+    for item in all_items():
         if prompt_id == "charbench-2025" and item.task not in CORE:
             continue
         found = render(item, prompt_id)
@@ -282,7 +275,7 @@ def test_a_base_model_sees_four_right_answers(task: str, variant: str) -> None:
         assert item.answer == TASKS[item.task].gold(item) == TASKS[item.task].second_gold(item)
     places = [str(item.choices.index(item.answer)) if item.choices else item.answer for item in found]
     assert len(set(places)) > 1, "no answer to copy"
-    item = next(item for item in _all_items() if (item.task, item.variant) == (task, variant))
+    item = next(item for item in all_items() if (item.task, item.variant) == (task, variant))
     rendered = render(item, "completion")
     assert rendered.shots == 4
     assert rendered.text.count("Q: ") == 5

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from charbench_items import core_item, item_of
+from charbench_lists import all_items, paper_items
 
 from tokbench.errors import OptionError, UnsupportedError
 from tokbench.models.completion import Completion, Prompt
@@ -26,15 +27,15 @@ from tokbench.tokenizers import Tokenizer, load_tokenizer
 
 
 @pytest.fixture(scope="module")
-def natural() -> list[Item]:
+def natural() -> Sequence[Item]:
     """7,000 items of the paper's design."""
-    return build_items("core", "natural", ("paper",))
+    return paper_items("core", "natural")
 
 
 @pytest.fixture(scope="module")
-def everything() -> list[Item]:
+def everything() -> Sequence[Item]:
     """Some items of every task."""
-    return build_items("smoke", "balanced", ("all",), lengths=(4, 8))
+    return all_items()
 
 
 def _prompt(item: Item) -> Prompt:
@@ -83,12 +84,14 @@ def test_table_1_of_the_paper(task: str, word: str, char: str, answer: str, prom
 # ---------------------------------------------------------------------- laws of the harness
 
 
-def test_the_oracle_is_always_right(everything: list[Item], natural: list[Item]) -> None:
+def test_the_oracle_is_always_right(everything: Sequence[Item], natural: Sequence[Item]) -> None:
     for graded in _graded("oracle", [*everything, *natural]):
         assert (graded.status, graded.correct_strict, graded.correct_lenient) == ("strict", True, True)
 
 
-def test_the_chatty_oracle_is_right_to_a_lenient_reader_alone(everything: list[Item], natural: list[Item]) -> None:
+def test_the_chatty_oracle_is_right_to_a_lenient_reader_alone(
+    everything: Sequence[Item], natural: Sequence[Item]
+) -> None:
     for graded in _graded("oracle-chatty", [*everything, *natural]):
         assert (graded.status, graded.correct_strict, graded.correct_lenient) == ("lenient", False, True)
 
@@ -101,12 +104,12 @@ def test_a_lenient_reading_without_phrases_is_a_fault_that_the_chatty_oracle_fin
     assert not _graded("oracle-chatty", [item])[0].correct_lenient
 
 
-def test_silence_is_invalid(everything: list[Item]) -> None:
+def test_silence_is_invalid(everything: Sequence[Item]) -> None:
     for graded in _graded("silent", everything):
         assert (graded.status, graded.correct_strict, graded.correct_lenient) == ("invalid", False, False)
 
 
-def test_failures_are_a_seventh_and_the_same_each_time(natural: list[Item]) -> None:
+def test_failures_are_a_seventh_and_the_same_each_time(natural: Sequence[Item]) -> None:
     from tokbench.models._scripted import RequestFailed
 
     respond = responders()["fails"]
@@ -183,7 +186,7 @@ def test_a_prompt_without_an_item() -> None:
         ("wl-only", "find_first", 0.6476),
     ],
 )
-def test_accuracies_over_the_words(name: str, task: str, wanted: float, natural: list[Item]) -> None:
+def test_accuracies_over_the_words(name: str, task: str, wanted: float, natural: Sequence[Item]) -> None:
     """The exact expectations of the specification, 7.5."""
     items = [item for item in natural if item.task == task]
     assert len(items) == 1750
@@ -193,7 +196,7 @@ def test_accuracies_over_the_words(name: str, task: str, wanted: float, natural:
 @pytest.mark.data
 @pytest.mark.parametrize(("task", "wanted"), [("find_first", 0.6410), ("find_last", 0.6328)])
 def test_the_accuracy_of_ttl_only(
-    task: str, wanted: float, natural: list[Item], tiktoken_cache: Path, monkeypatch: pytest.MonkeyPatch
+    task: str, wanted: float, natural: Sequence[Item], tiktoken_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tiktoken_cache))
     tokenizer = load_tokenizer("tiktoken:o200k_base")
@@ -219,7 +222,7 @@ def test_a_character_counts_if_it_shares_a_byte_with_the_token(unit: str) -> Non
     assert ttl(item, load_tokenizer("bytes")) == 1
 
 
-def test_ttl_only_is_right_where_no_character_decides_and_needs_a_tokenizer(natural: list[Item]) -> None:
+def test_ttl_only_is_right_where_no_character_decides_and_needs_a_tokenizer(natural: Sequence[Item]) -> None:
     counting = [item for item in natural if item.task.startswith("count")]
     assert _accuracy("ttl-only", counting, load_tokenizer("bytes")) == 1
     with pytest.raises(OptionError, match="a run with a tokenizer"):

@@ -21,7 +21,7 @@ from tokbench.tokenizers import Tokenizer
 if TYPE_CHECKING:
     from tokbench.suites.charbench.prompts import Rendered
 
-__all__ = ["Cut", "Framed", "Place", "cuts", "framed", "in_chat", "inner_boundaries", "why_not"]
+__all__ = ["Cut", "Framed", "Place", "bare", "cuts", "framed", "in_chat", "inner_boundaries", "why_not"]
 
 Place = tuple[int, int]
 """Half-open range of bytes."""
@@ -140,6 +140,38 @@ def framed(
         else:
             first, last = _range(found)
             yield Framed(tuple(found.ids[:first]), _cut(found, first, last), tuple(found.ids[last:]))
+
+
+def bare(tokenizer: Tokenizer, words: Iterable[str]) -> Iterator[tuple[list[int], int] | None]:
+    """What :func:`cuts` says of texts that are nothing but a word, at half the cost: for whole lists.
+
+    Args:
+        tokenizer: A tokenizer that has byte spans, see :func:`why_not`.
+        words: Words; each has at least one byte.
+
+    Yields:
+        For each word the bytes of it in each of its tokens, and the number of tokens in front of it that hold nothing
+        but the inserted space; None where its tokens do not tile it.
+    """
+    pieces = _Pieces(tokenizer, specials=False)
+    prefix = tokenizer.info.prefix
+    for word in words:
+        try:
+            parts = [pieces[token_id] for token_id in tokenizer.encode(word)]
+        except UnsupportedError:
+            yield None
+            continue
+        joined, data = b"".join(parts), word.encode("utf-8", "surrogatepass")
+        if joined not in {data, prefix + data} or b"" in parts:
+            yield None
+            continue
+        sizes = [len(part) for part in parts]
+        inserted, lone = len(joined) - len(data), 0
+        while inserted >= sizes[lone]:
+            inserted -= sizes[lone]
+            lone += 1
+        sizes[lone] -= inserted
+        yield sizes[lone:], lone
 
 
 def _encoded(tokenizer: Tokenizer, texts: Iterable[tuple[str, Place]], *, specials: bool) -> Iterator[_Encoded | str]:

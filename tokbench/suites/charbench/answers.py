@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tokbench.errors import NoChatTemplateError, PromptFormError
+from tokbench.errors import NoChatTemplateError, PromptFormError, RecordingError
 from tokbench.models.completion import (
     ChoiceModel,
     ChoiceScores,
@@ -28,12 +28,36 @@ if TYPE_CHECKING:
 
     from tokbench.tokenizers import Tokenizer
 
-__all__ = ["answer_samples", "candidates", "choice_samples", "graded", "prediction_frame", "prompt_for", "prompt_form"]
+__all__ = [
+    "answer_samples", "candidates", "check_recording", "choice_samples", "graded", "prediction_frame", "prompt_for",
+    "prompt_form",
+]  # fmt: skip
 
 PLAIN_TEXT = frozenset({"completion"})
 """Prompts for models that go on from a text; all others are a chat where the model takes one."""
 
 Tick = Callable[[int], None]
+
+
+def check_recording(model: CompletionModel, items: Sequence[Item]) -> None:
+    """Refuse recorded answers of which one answers no item: they belong to other words, or another profile or task.
+
+    Args:
+        model: Any model; those that are no recording pass.
+        items: The items of the run.
+
+    Raises:
+        RecordingError: If a row names none of them.
+    """
+    from tokbench.models._replay import ReplayModel
+
+    if not isinstance(model, ReplayModel):
+        return
+    known = {item.item_id for item in items}
+    for key in model.unused(known):
+        if key.partition("|")[0] not in known:
+            path = model.info.spec.partition("?")[0].removeprefix("replay:")
+            raise RecordingError(path, model.row(key), f"answers {key!r}, which is no item of this run")
 
 
 def prompt_form(model: CompletionModel, prompt_id: str, *, system: bool) -> Form:

@@ -12,15 +12,16 @@ property, are then expectations: sums over all words, not estimates from some of
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from tokbench.errors import OptionError, UnknownNameError, UnsupportedError, WordListError
 from tokbench.suites.charbench._expectation import positions
-from tokbench.suites.charbench._spans import Cut, Place, cuts, why_not
+from tokbench.suites.charbench._spans import bare, why_not
 from tokbench.suites.charbench.scripted import TTL_CURVE, WL_CURVE
 from tokbench.suites.charbench.words import WordList
 from tokbench.tokenizers import Tokenizer
@@ -115,14 +116,19 @@ class _Block(NamedTuple):
     tokens: _Tokens | None
 
 
-def _shared(text: Sequence[str], spans: Sequence[Place]) -> list[int]:
-    """For each character of a word the characters that share a byte with the token of its first byte."""
-    edges = [0]
-    for unit in text:
-        edges.append(edges[-1] + len(unit.encode("utf-8", "surrogatepass")))
+def _shared(units: Sequence[str], sizes: Sequence[int]) -> list[int]:
+    """For each character of a word the characters that share a byte with the token of its first byte.
+
+    Args:
+        units: The characters.
+        sizes: Bytes of the word in each token.
+    """
+    edges = [0, *accumulate(len(unit.encode("utf-8", "surrogatepass")) for unit in units)]
+    ends = list(accumulate(sizes))
     found = []
     for begin in edges[:-1]:
-        start, end = next(span for span in spans if span[0] <= begin < span[1])
+        at = bisect_right(ends, begin)
+        start, end = ends[at] - sizes[at], ends[at]
         found.append(sum(one < end and other > start for one, other in pairwise(edges)))
     return found
 
@@ -187,24 +193,23 @@ class Design:
         import numpy as np
 
         words = self.words.of_length(length)
-        texts = ((word.text, (0, len(word.text.encode("utf-8", "surrogatepass")))) for word in words)
-        found = list(cuts(tokenizer, texts))
-        known = np.array([isinstance(cut, Cut) for cut in found])
+        plain = all(len(word.text) == length and word.text.isascii() for word in words)
+        known = np.zeros(len(words), dtype=bool)
+        inside, raw, ttl, sizes = [], [], [], []
+        for place, found in enumerate(bare(tokenizer, (word.text for word in words))):
+            if found is None:
+                continue
+            known[place] = True
+            inside.append(len(found[0]))
+            raw.append(len(found[0]) + found[1])
+            sizes += found[0]
+            if not plain:
+                ttl += _shared(words[place].units, found[0])
         if not known.any():
             raise WordListError(self.words.source, None, f"{tokenizer.info.spec} changes every word of length {length}")
-        sizes: list[int] = []
-        inside, raw = [], []
-        for word, cut in zip(words, found, strict=True):
-            if isinstance(cut, str):
-                continue
-            inside.append(len(cut.spans))
-            raw.append(len(cut.spans) + cut.lone)
-            if word.text.isascii() and len(word.text) == length:
-                for start, end in cut.spans:  # the tokens of a bare word tile it
-                    sizes += [end - start] * (end - start)
-            else:
-                sizes += _shared(word.units, cut.spans)
-        return known, _Tokens(np.array(inside), np.array(raw), np.array(sizes).reshape(-1, length))
+        # where a character is a byte, those of a token are as many as it has bytes
+        shared = np.repeat(sizes, sizes) if plain else np.array(ttl)
+        return known, _Tokens(np.array(inside), np.array(raw), shared.reshape(-1, length))
 
     # ------------------------------------------------------------------ columns over all items
 

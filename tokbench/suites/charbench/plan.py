@@ -13,7 +13,13 @@ from tokbench.models.completion import ChoiceModel, CompletionModel, Decoding
 from tokbench.models.completions import load_completion_model
 from tokbench.results import Metric, ResponseStore, Sample
 from tokbench.suites.charbench import prompts
-from tokbench.suites.charbench.answers import answer_samples, choice_samples, prediction_frame, prompt_form
+from tokbench.suites.charbench.answers import (
+    answer_samples,
+    check_recording,
+    choice_samples,
+    prediction_frame,
+    prompt_form,
+)
 from tokbench.suites.charbench.baselines import baselines
 from tokbench.suites.charbench.features import features, why_not
 from tokbench.suites.charbench.item import Item
@@ -206,6 +212,7 @@ class CharbenchPlan:
             if not isinstance(model, ChoiceModel):
                 raise OptionError("mode", "loglik", f"a model with probabilities of given texts, not {self.model}")
             return
+        check_recording(model, items)
         prompt_form(model, self.prompt, system=prompts.render(items[0], self.prompt).system is not None)
 
     def partners(self, tokenizer: Tokenizer, others: Sequence[Tokenizer]) -> list[Tokenizer]:
