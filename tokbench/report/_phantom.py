@@ -23,6 +23,7 @@ _CENSUS = (
     ("census.marker_single", "bracket", "Still one token there", "words of one token"),
     ("census.somewhere", "", "Given somewhere", "other spellings"),
     ("census.strict", "", "Equal bytes", "other spellings"),
+    ("census.stripped_copy", "", "Faithful copy", "other ids without the brackets"),
     ("census.drift", "", "Drift", "beginnings of encodings"),
 )
 _RATES = (

@@ -6,13 +6,15 @@ import math
 from collections.abc import Callable, Sequence
 
 from tokbench.errors import UnsupportedError
+from tokbench.models.completion import Completion
 from tokbench.results import Metric
 from tokbench.stats import ratio_interval, wilson
 from tokbench.suites.hashing import Hasher
 from tokbench.suites.part import PartResult
 from tokbench.suites.phantom.census import ambiguity, availability, drift, sensitivity, stray_bytes, twins
 from tokbench.suites.phantom.classify import CLASSES
-from tokbench.suites.phantom.item import Kind
+from tokbench.suites.phantom.grading import grade
+from tokbench.suites.phantom.item import Item, Kind
 from tokbench.suites.phantom.items import VERSION, items
 from tokbench.suites.phantom.lexicon import words_of
 from tokbench.tokenizers import Tokenizer
@@ -30,6 +32,7 @@ UNITS = {
     "census.marker": "share of words whose ids change under a mark",
     "census.marker_single": "share of words of one token that stay one token under a mark",
     "census.stray": "share of entries that are not valid UTF-8 alone",
+    "census.stripped_copy": "share of bracketed words that a faithful copy without brackets gives other ids",
     "census.drift": "share of beginnings of encodings that do not come back from their own text",
 }
 """Every metric of the census with its unit."""
@@ -129,15 +132,37 @@ def _markers(tokenizer: Tokenizer, words: Sequence[str]) -> list[Metric]:
     return rows
 
 
+def _stripped_copy(tokenizer: Tokenizer, asked: Sequence[Item]) -> list[Metric]:
+    """The paper's rate of a model that copies the passage without its marks and makes no phantom edit at all."""
+    rows: dict[str, list[bool]] = {}
+    for item in asked:
+        copy = Completion(text=item.text, ids=tuple(tokenizer.encode(item.text)), finish_reason="stop")
+        for found in grade(item, copy, tokenizer).targets:
+            if found.after is None:
+                raise UnsupportedError("ids at places of a text", tokenizer.info.spec, found.outcome.reason)
+            rows.setdefault(item.stratum, []).append(found.outcome.status == "DIFFERENT")
+    every = [hit for hits in rows.values() for hit in hits]
+    return [
+        _share("census.stripped_copy", sum(hits), len(hits), name)
+        for name, hits in (("", every), *rows.items())
+    ]  # fmt: skip
+
+
 def phantom_tokenizer_rows(tokenizer: Tokenizer, *, profile: str, seed: int) -> PartResult:
     """All metrics of the census of a profile."""
     texts = list(dict.fromkeys(item.text for item in items("smoke" if profile == "smoke" else "core", seed, ["copy"])))
     texts = texts[:: max(1, len(texts) // _TEXTS[profile])]
-    return PartResult([], census_metrics(tokenizer, census_words(profile, seed), texts))
+    marked = items("smoke", seed, ["bracket"])
+    return PartResult([], census_metrics(tokenizer, census_words(profile, seed), texts, marked))
 
 
-def census_metrics(tokenizer: Tokenizer, kinds: Sequence[tuple[str, Kind]], texts: Sequence[str]) -> list[Metric]:
-    """All metrics of the census over words and texts; where a tokenizer cannot give one, it says why."""
+def census_metrics(
+    tokenizer: Tokenizer, kinds: Sequence[tuple[str, Kind]], texts: Sequence[str], marked: Sequence[Item] = ()
+) -> list[Metric]:
+    """All metrics of the census over words, texts and bracketed items; where a tokenizer cannot give one, it says why.
+
+    Without items the rate of a faithful copy is left out.
+    """
     words = [word for word, _ in kinds]
     steps: dict[str, Callable[[], list[Metric]]] = {
         "census.ambiguity": lambda: _ambiguity(tokenizer, words),
@@ -146,6 +171,8 @@ def census_metrics(tokenizer: Tokenizer, kinds: Sequence[tuple[str, Kind]], text
         "census.marker": lambda: _markers(tokenizer, words),
         "census.drift": lambda: [_share("census.drift", *drift(tokenizer, texts), why="no beginning is a text")],
     }
+    if marked:
+        steps["census.stripped_copy"] = lambda: _stripped_copy(tokenizer, marked)
     rows: list[Metric] = []
     for metric, work in steps.items():
         try:
