@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from toys import Mutant
 
 from tokbench.tokenizers import load_tokenizer
@@ -48,6 +50,7 @@ class SharedBuffer(_Bytes):
         self.buffer.clear()
         for value in text.encode():
             self.buffer.append(value)
+        time.sleep(1e-5)  # other threads get their turn here, so that the fault does not wait for chance
         return list(self.buffer)
 
 
