@@ -13,15 +13,20 @@ if TYPE_CHECKING:
     from tokbench.suites.exactness.suite import ExactnessPlan
 
 __all__ = [
+    "BaseUrlOption",
+    "ConcurrencyOption",
     "DataOption",
     "Format",
     "LawsOption",
+    "ModelOption",
     "OutOption",
     "OverwriteOption",
     "Profile",
     "ProfileOption",
     "SeedOption",
     "Segmenter",
+    "TemperatureOption",
+    "TimeoutOption",
     "TokenizerOption",
     "tokenizer_plan",
 ]
@@ -61,6 +66,19 @@ TokenizerOption = Annotated[
 ProfileOption = Annotated[Profile, typer.Option(help="How much runs: smoke (seconds), core, full (minutes).")]
 OutOption = Annotated[Path, typer.Option(metavar="DIR", help="Directory of all runs.")]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Measure finished runs again.")]
+ModelOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="SPEC",
+        help="hf:FOLDER, openai:NAME, replay:FILE, ngram:NAME, scripted:NAME; repeat for more.",
+    ),
+]
+TemperatureOption = Annotated[float, typer.Option(min=0.0, help="0 takes the most probable token.")]
+BaseUrlOption = Annotated[str | None, typer.Option(metavar="URL", help="Server of openai: models.")]
+ConcurrencyOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Requests at a time (openai:).")]
+TimeoutOption = Annotated[float | None, typer.Option(metavar="SECONDS", help="Limit of one request (openai:).")]
 SeedOption = Annotated[int, typer.Option(help="Seed of everything that is drawn.")]
 DataOption = Annotated[
     Path | None,

@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tokbench.cli._execute import execute
-from tokbench.cli._options import OutOption, OverwriteOption, Profile, ProfileOption, SeedOption, TokenizerOption
+from tokbench.cli._options import (
+    BaseUrlOption,
+    ConcurrencyOption,
+    ModelOption,
+    OutOption,
+    OverwriteOption,
+    Profile,
+    ProfileOption,
+    SeedOption,
+    TemperatureOption,
+    TimeoutOption,
+    TokenizerOption,
+)
 from tokbench.errors import OptionError
 
 if TYPE_CHECKING:
@@ -102,15 +114,7 @@ def _specs(tokenizer: list[str] | None, model: str | None) -> tuple[str, ...]:
 
 def arithmetic(  # noqa: PLR0913, PLR0917, options of a command line
     tokenizer: TokenizerOption = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--model",
-            "-m",
-            metavar="SPEC",
-            help="hf:FOLDER, openai:NAME, replay:FILE, ngram:NAME, scripted:NAME; repeat for more.",
-        ),
-    ] = None,
+    model: ModelOption = None,
     profile: ProfileOption = Profile.core,
     formats: Annotated[
         str | None, typer.Option(metavar="NAME,NAME", help="Formats of numbers; those of the profile by default.")
@@ -132,10 +136,10 @@ def arithmetic(  # noqa: PLR0913, PLR0917, options of a command line
     max_tokens: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Longest reply; twice the expected one and 8 by default.")
     ] = None,
-    temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the most probable token.")] = 0.0,
-    base_url: Annotated[str | None, typer.Option(metavar="URL", help="Server of openai: models.")] = None,
-    concurrency: Annotated[int | None, typer.Option(min=1, metavar="N", help="Requests at a time (openai:).")] = None,
-    timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="Limit of one request (openai:).")] = None,
+    temperature: TemperatureOption = 0.0,
+    base_url: BaseUrlOption = None,
+    concurrency: ConcurrencyOption = None,
+    timeout: TimeoutOption = None,
     mapping: Annotated[
         str | None,
         typer.Option(

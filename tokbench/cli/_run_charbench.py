@@ -10,7 +10,19 @@ import typer
 
 from tokbench.cli._common import console
 from tokbench.cli._execute import execute
-from tokbench.cli._options import OutOption, OverwriteOption, Profile, ProfileOption, SeedOption, TokenizerOption
+from tokbench.cli._options import (
+    BaseUrlOption,
+    ConcurrencyOption,
+    ModelOption,
+    OutOption,
+    OverwriteOption,
+    Profile,
+    ProfileOption,
+    SeedOption,
+    TemperatureOption,
+    TimeoutOption,
+    TokenizerOption,
+)
 from tokbench.errors import OptionError
 
 if TYPE_CHECKING:
@@ -76,15 +88,7 @@ def _own_tokenizer(model: str) -> tuple[str, ...]:
 
 def charbench(  # noqa: PLR0913, PLR0917, options of a command line
     tokenizer: TokenizerOption = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--model",
-            "-m",
-            metavar="SPEC",
-            help="hf:FOLDER, openai:NAME, replay:FILE, ngram:NAME, scripted:NAME; repeat for more.",
-        ),
-    ] = None,
+    model: ModelOption = None,
     profile: ProfileOption = Profile.core,
     gold: Annotated[Gold, typer.Option(help="Gold answers: evenly spread, or as words have them.")] = Gold.balanced,
     tasks: Annotated[
@@ -106,10 +110,10 @@ def charbench(  # noqa: PLR0913, PLR0917, options of a command line
     max_tokens: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Longest answer; 64, without limit with --reasoning.")
     ] = None,
-    temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the most probable token.")] = 0.0,
-    base_url: Annotated[str | None, typer.Option(metavar="URL", help="Server of openai: models.")] = None,
-    concurrency: Annotated[int | None, typer.Option(min=1, metavar="N", help="Requests at a time (openai:).")] = None,
-    timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="Limit of one request (openai:).")] = None,
+    temperature: TemperatureOption = 0.0,
+    base_url: BaseUrlOption = None,
+    concurrency: ConcurrencyOption = None,
+    timeout: TimeoutOption = None,
     mapping: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Names of the columns of a replay: file, as TOML.")
     ] = None,

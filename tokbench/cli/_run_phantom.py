@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tokbench.cli._execute import execute
-from tokbench.cli._options import OutOption, OverwriteOption, Profile, ProfileOption, SeedOption, TokenizerOption
+from tokbench.cli._options import (
+    BaseUrlOption,
+    ConcurrencyOption,
+    ModelOption,
+    OutOption,
+    OverwriteOption,
+    Profile,
+    ProfileOption,
+    SeedOption,
+    TemperatureOption,
+    TimeoutOption,
+    TokenizerOption,
+)
 from tokbench.errors import OptionError
 
 if TYPE_CHECKING:
@@ -25,15 +37,7 @@ _FRAME_TOKENS, _ARTICLE_TOKENS = 256, 2048
 
 def phantom(  # noqa: PLR0913, PLR0917, options of a command line
     tokenizer: TokenizerOption = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--model",
-            "-m",
-            metavar="SPEC",
-            help="hf:FOLDER, openai:NAME, replay:FILE, ngram:NAME, scripted:NAME; repeat. Without: the census.",
-        ),
-    ] = None,
+    model: ModelOption = None,
     profile: ProfileOption = Profile.core,
     markings: Annotated[
         str | None, typer.Option(metavar="NAME,NAME", help="bracket, ordinal, copy, quoted, offsets.")
@@ -46,11 +50,11 @@ def phantom(  # noqa: PLR0913, PLR0917, options of a command line
     max_tokens: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Longest reply; 256, with --articles 2048.")
     ] = None,
-    temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the most probable token.")] = 0.0,
+    temperature: TemperatureOption = 0.0,
     top_p: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the probability that is drawn from.")] = 1.0,
-    base_url: Annotated[str | None, typer.Option(metavar="URL", help="Server of openai: models.")] = None,
-    concurrency: Annotated[int | None, typer.Option(min=1, metavar="N", help="Requests at a time (openai:).")] = None,
-    timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="Limit of one request (openai:).")] = None,
+    base_url: BaseUrlOption = None,
+    concurrency: ConcurrencyOption = None,
+    timeout: TimeoutOption = None,
     mapping: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Names of the columns of a replay: file, as TOML.")
     ] = None,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import MISSING, fields
+from pathlib import Path, PurePath
 from typing import TypeVar
 
 from tokbench.errors import RecordError
@@ -21,7 +23,20 @@ from tokbench.models.completion import (
 from tokbench.models.info import ModelInfo
 from tokbench.results import ResponseStore
 
-__all__ = ["ask", "ask_choices", "choices_from", "choices_plain", "completion_from", "completion_plain"]
+__all__ = [
+    "advance",
+    "ask",
+    "ask_choices",
+    "choices_from",
+    "choices_plain",
+    "completion_from",
+    "completion_plain",
+    "kept_answers",
+    "model_slug",
+]
+
+Tick = Callable[[int], None]
+"""Called with the number of steps that were done since the last call."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of prompts that are answered and the number of all."""
@@ -36,6 +51,45 @@ _STATUS: Mapping[str, Status] = {"ok": "ok", "error": "error", "missing": "missi
 _OWN_ANSWERS = frozenset({"replay", "scripted"})
 """Backends that look at the key or the item of a prompt: equal prompts may have different answers, and asking again
 costs nothing."""
+
+_PAID = frozenset({"openai", "hf"})
+"""Backends whose answers are kept, because asking again costs money or time."""
+
+
+def model_slug(spec: str) -> str:
+    """Name of a model for files: its backend and the last part of what it is called."""
+    backend, _, locator = spec.partition("?")[0].partition(":")
+    return f"{backend}-{PurePath(locator).name.replace(':', '-') or locator}"
+
+
+@contextmanager
+def kept_answers(info: ModelInfo, out: Path) -> Iterator[ResponseStore | None]:
+    """Where answers of a model are kept, below the directory of all runs; None if asking again costs nothing.
+
+    Args:
+        info: What identifies the model.
+        out: Directory of all runs: the runs of one model share its answers.
+    """
+    if info.backend not in _PAID:
+        yield None
+        return
+    path = out / "responses" / f"{model_slug(info.spec)}-{info.fingerprint[:8]}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with ResponseStore(path) as store:
+        yield store
+
+
+def advance(tick: Tick | None) -> Progress:
+    """Progress as (done, total) for a display that counts steps."""
+    before = 0
+
+    def progress(done: int, _total: int) -> None:
+        nonlocal before
+        if tick is not None and done > before:
+            tick(done - before)
+            before = done
+
+    return progress
 
 
 def ask(

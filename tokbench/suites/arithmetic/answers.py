@@ -16,7 +16,7 @@ from tokbench.suites.arithmetic.logprobs import ReplyTokens, TokenLogprob
 from tokbench.suites.arithmetic.prompts import expected_text, messages, plain_text, reply_limit
 from tokbench.suites.arithmetic.regroup import Regrouper, refusal
 from tokbench.suites.arithmetic.rows import Group, Row, group_of_condition
-from tokbench.suites.asking import ask
+from tokbench.suites.asking import advance, ask
 
 if TYPE_CHECKING:
     from tokbench.suites.arithmetic.recorded import Replay
@@ -140,19 +140,6 @@ def _skipped(item: Item, reason: str) -> Sample:
     )  # fmt: skip
 
 
-def _advance(tick: Tick | None) -> Callable[[int, int], None]:
-    """Progress as (done, total) for a display that counts steps."""
-    before = 0
-
-    def progress(done: int, _total: int) -> None:
-        nonlocal before
-        if tick is not None and done > before:
-            tick(done - before)
-            before = done
-
-    return progress
-
-
 def answer_samples(
     model: CompletionModel,
     tokenizer: Tokenizer,
@@ -194,7 +181,7 @@ def answer_samples(
     found: dict[int, Sample] = {}
     for limit, places in sorted(by_limit.items()):
         asked = [prompt for place in places if isinstance(prompt := prompts[place], Prompt)]
-        completions = ask(model, asked, replace(decoding, max_tokens=limit), store, progress=_advance(tick))
+        completions = ask(model, asked, replace(decoding, max_tokens=limit), store, progress=advance(tick))
         for place, prompt, completion in zip(places, asked, completions, strict=True):
             found[place] = _sample(items[place], prompt, grade(items[place], completion, segmenter), completion)
     for place, (item, prompt) in enumerate(zip(items, prompts, strict=True)):

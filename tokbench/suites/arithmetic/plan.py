@@ -7,13 +7,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache, partial
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tokbench.errors import OptionError, RecordingError
 from tokbench.models.completion import CompletionModel, Decoding
 from tokbench.models.completions import load_completion_model
-from tokbench.results import ResponseStore
 from tokbench.suites.arithmetic.answers import answer_samples, prompt_form, replay_samples, rows_of
 from tokbench.suites.arithmetic.conditions import conditions_of
 from tokbench.suites.arithmetic.item import VERSION, Case, Condition, Item
@@ -24,6 +23,7 @@ from tokbench.suites.arithmetic.regroup import refusal
 from tokbench.suites.arithmetic.scripted import responders
 from tokbench.suites.arithmetic.strata import profile_of
 from tokbench.suites.arithmetic.tokenizer_rows import arithmetic_tokenizer_rows
+from tokbench.suites.asking import kept_answers, model_slug
 from tokbench.suites.part import Part, PartContext, PartResult, alone
 from tokbench.tokenizers import Tokenizer
 
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from tokbench.suites.arithmetic.rows import Row
 
 __all__ = ["ArithmeticPlan"]
-
-_PAID = frozenset({"openai", "hf"})
-"""Backends whose answers are kept, because asking again costs money or time."""
 
 _PIECE = 2000
 """Items of one part: what an interrupted run with a model that is not paid for asks again at most."""
@@ -60,11 +57,6 @@ def _cases(profile: str, seed: int, blocks: tuple[str, ...], shots: int) -> tupl
 @cache
 def _items_sha256(profile: str, seed: int, blocks: tuple[str, ...], shots: int) -> str:
     return cases_sha256(_cases(profile, seed, blocks, shots))
-
-
-def _slug(spec: str) -> str:
-    backend, _, locator = spec.partition("?")[0].partition(":")
-    return f"{backend}-{PurePath(locator).name.replace(':', '-') or locator}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +195,7 @@ class ArithmeticPlan:
         if self.recorded:
             return self._recording(tokenizer)
         info = self.load(tokenizer).info
-        return _slug(info.spec), info.fingerprint, {**asdict(info), **asdict(self.decoding), "synthetic": info.toy}
+        return model_slug(info.spec), info.fingerprint, {**asdict(info), **asdict(self.decoding), "synthetic": info.toy}
 
     def _recording(self, tokenizer: Tokenizer) -> tuple[str, str, Mapping[str, object]]:
         replay = self._replay(tokenizer)
@@ -215,7 +207,7 @@ class ArithmeticPlan:
             "settings": [["sha256", replay.sha256], ["mapping", self.mapping], ["models", ", ".join(models)]],
             "tokenizer": None,
         }  # fmt: skip
-        return _slug(str(self.model)), fingerprint, description
+        return model_slug(str(self.model)), fingerprint, description
 
     def load(self, tokenizer: Tokenizer) -> CompletionModel:
         """The model, loaded once a process.
@@ -286,11 +278,7 @@ class ArithmeticPlan:
 
     def _answers(self, tokenizer: Tokenizer, items: Sequence[Item], context: PartContext) -> PartResult:
         model = self.load(tokenizer)
-        if model.info.backend not in _PAID:
-            return PartResult(answer_samples(model, tokenizer, items, decoding=self.decoding, tick=context.tick))
-        path = context.out / "responses" / f"{_slug(model.info.spec)}-{model.info.fingerprint[:8]}.jsonl"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with ResponseStore(path) as store:
+        with kept_answers(model.info, context.out) as store:
             return PartResult(
                 answer_samples(model, tokenizer, items, decoding=self.decoding, store=store, tick=context.tick)
             )

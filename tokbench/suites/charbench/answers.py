@@ -17,7 +17,7 @@ from tokbench.models.completion import (
     Prompt,
 )
 from tokbench.results import Outcome, ResponseStore, Sample
-from tokbench.suites.asking import ask, ask_choices
+from tokbench.suites.asking import advance, ask, ask_choices
 from tokbench.suites.charbench._pair_ids import id_prompts
 from tokbench.suites.charbench.grading import Graded, grade
 from tokbench.suites.charbench.item import Item
@@ -138,19 +138,6 @@ def _not_run(item: Item, reason: str) -> Sample:
     )  # fmt: skip
 
 
-def _advance(tick: Tick | None) -> Callable[[int, int], None]:
-    """Progress as (done, total) for a display that counts steps."""
-    before = 0
-
-    def progress(done: int, _total: int) -> None:
-        nonlocal before
-        if tick is not None and done > before:
-            tick(done - before)
-            before = done
-
-    return progress
-
-
 def answer_samples(
     model: CompletionModel,
     items: Sequence[Item],
@@ -189,7 +176,7 @@ def answer_samples(
     given = [prompt_for(item, rendered, form) for item, rendered in zip(items, found, strict=True)]
     prompts = list(id_prompts(model, tokenizer, items, found, given))
     asked = [prompt for prompt in prompts if isinstance(prompt, Prompt)]
-    completions = iter(ask(model, asked, decoding, store, progress=_advance(tick)))
+    completions = iter(ask(model, asked, decoding, store, progress=advance(tick)))
     samples = []
     for item, rendered, prompt in zip(items, found, prompts, strict=True):
         if isinstance(prompt, str):
@@ -291,7 +278,7 @@ def choice_samples(
         else:
             asked.append((item, options, rendered, prompt))
     texts = [[f" {option}" for option in options] for _, options, _, _ in asked]
-    scored = ask_choices(model, [entry[3] for entry in asked], texts, store, progress=_advance(tick))
+    scored = ask_choices(model, [entry[3] for entry in asked], texts, store, progress=advance(tick))
     samples = []
     for (item, listed, rendered, prompt), scores in zip(asked, scored, strict=True):
         completion, extra = _chosen(item, listed, scores)

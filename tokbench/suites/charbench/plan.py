@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache, partial
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from tokbench.errors import ItemError, OptionError, UnknownNameError
 from tokbench.models.completion import ChoiceModel, CompletionModel, Decoding
 from tokbench.models.completions import load_completion_model
 from tokbench.results import Metric, ResponseStore, Sample
+from tokbench.suites.asking import kept_answers, model_slug
 from tokbench.suites.charbench import prompts
 from tokbench.suites.charbench.answers import (
     answer_samples,
@@ -50,9 +51,6 @@ PAPER_PROMPT = "charbench-2025"
 _PAIRS = 6
 """Group of the tasks whose items come in pairs."""
 
-_PAID = frozenset({"openai", "hf"})
-"""Backends whose answers are kept, because asking again costs money or time."""
-
 
 @cache
 def _words(source: str, unit: str) -> WordList:
@@ -72,11 +70,6 @@ def _rows(path: Path) -> tuple[Item, ...]:
 @cache
 def _model(spec: str, options: tuple[tuple[str, object], ...], tokenizer: Tokenizer) -> CompletionModel:
     return load_completion_model(spec, tokenizer=tokenizer, responders=responders(tokenizer), **dict(options))
-
-
-def _slug(spec: str) -> str:
-    backend, _, locator = spec.partition("?")[0].partition(":")
-    return f"{backend}-{PurePath(locator).name or locator}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +178,7 @@ class CharbenchPlan:
         if self.model is None:
             return None
         info = self.load(tokenizer).info
-        return _slug(info.spec), info.fingerprint, {**asdict(info), **asdict(self.decoding), "synthetic": info.toy}
+        return model_slug(info.spec), info.fingerprint, {**asdict(info), **asdict(self.decoding), "synthetic": info.toy}
 
     def load(self, tokenizer: Tokenizer) -> CompletionModel:
         """The model, loaded once a process.
@@ -245,11 +238,7 @@ class CharbenchPlan:
 
     def _answers(self, tokenizer: Tokenizer, items: Sequence[Item], context: PartContext) -> PartResult:
         model = self.load(tokenizer)
-        if model.info.backend not in _PAID:
-            return PartResult(self._asked(model, tokenizer, items, None, context.tick))
-        path = context.out / "responses" / f"{_slug(model.info.spec)}-{model.info.fingerprint[:8]}.jsonl"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with ResponseStore(path) as store:
+        with kept_answers(model.info, context.out) as store:
             return PartResult(self._asked(model, tokenizer, items, store, context.tick))
 
     def _asked(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tokbench.errors import ItemError
 from tokbench.models.completion import Completion, CompletionModel, Decoding, Form, Message, Prompt
 from tokbench.results import Outcome, ResponseStore, Sample
-from tokbench.suites.asking import ask
+from tokbench.suites.asking import advance, ask
 from tokbench.suites.phantom.grading import ItemResult, TargetResult, grade
 from tokbench.suites.phantom.item import Item
 from tokbench.suites.phantom.metrics import cluster_of
@@ -112,15 +112,7 @@ def answer_samples(
         TokbenchError: If the model cannot be asked at all. Replies that came before are in the store.
     """
     prompts = [prompt_of(item, model.takes) for item in items]
-    before = 0
-
-    def progress(done: int, _total: int) -> None:
-        nonlocal before
-        if tick is not None and done > before:
-            tick(done - before)
-            before = done
-
-    completions = ask(model, prompts, decoding, store, progress=progress)
+    completions = ask(model, prompts, decoding, store, progress=advance(tick))
     return [
         row
         for item, completion in zip(items, completions, strict=True)

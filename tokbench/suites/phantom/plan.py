@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from functools import cache, partial
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import cast
 
 from tokbench.errors import OptionError, PromptFormError, UnknownNameError
 from tokbench.models.completion import CompletionModel, Decoding
 from tokbench.models.completions import load_completion_model
 from tokbench.results import ResponseStore, Sample
+from tokbench.suites.asking import kept_answers, model_slug
 from tokbench.suites.part import Part, PartContext, PartResult, alone
 from tokbench.suites.phantom.answers import answer_samples, check_ids, target_frame
 from tokbench.suites.phantom.articles import article_items, read_articles
@@ -28,9 +29,6 @@ from tokbench.suites.phantom.tokenizer_rows import phantom_tokenizer_rows
 from tokbench.tokenizers import Tokenizer, load_tokenizer
 
 __all__ = ["PhantomPlan"]
-
-_PAID = frozenset({"openai", "hf"})
-"""Backends whose answers are kept, because asking again costs money or time."""
 
 _PIECE = 2000
 """Items of one part: what an interrupted run with a model that is not paid for asks again at most."""
@@ -52,11 +50,6 @@ def _articles(path: Path, seed: int, markings: tuple[str, ...]) -> tuple[tuple[I
 def _model(spec: str, options: tuple[tuple[str, object], ...], tokenizer: Tokenizer) -> CompletionModel:
     known = {**responders(tokenizer), **equivalence_responders(tokenizer)}
     return load_completion_model(spec, tokenizer=tokenizer, responders=known, **dict(options))
-
-
-def _slug(spec: str) -> str:
-    backend, _, locator = spec.partition("?")[0].partition(":")
-    return f"{backend}-{PurePath(locator).name.replace(':', '-') or locator}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +143,7 @@ class PhantomPlan:
         if self.model is None:
             return None
         info = self.load(tokenizer).info
-        return _slug(info.spec), info.fingerprint, {**asdict(info), **asdict(self.decoding), "synthetic": info.toy}
+        return model_slug(info.spec), info.fingerprint, {**asdict(info), **asdict(self.decoding), "synthetic": info.toy}
 
     def load(self, tokenizer: Tokenizer) -> CompletionModel:
         """The model, loaded once a process.
@@ -210,23 +203,14 @@ class PhantomPlan:
         parts.append(Part("rates", "rates", partial(self._rates, tokenizer)))
         return parts + experiment_parts(
             self.experiments, tokenizer, self.all_items(), model=partial(self.load, tokenizer), decoding=self.decoding,
-            keep=partial(self._store, tokenizer),
+            keep=partial(self._kept, tokenizer),
         )  # fmt: skip
 
-    @contextmanager
-    def _store(self, tokenizer: Tokenizer, context: PartContext) -> Iterator[ResponseStore | None]:
-        """Where replies are kept; None for a model that costs nothing to ask again."""
-        info = self.load(tokenizer).info
-        if info.backend not in _PAID:
-            yield None
-            return
-        path = context.out / "responses" / f"{_slug(info.spec)}-{info.fingerprint[:8]}.jsonl"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with ResponseStore(path) as store:
-            yield store
+    def _kept(self, tokenizer: Tokenizer, context: PartContext) -> AbstractContextManager[ResponseStore | None]:
+        return kept_answers(self.load(tokenizer).info, context.out)
 
     def _replies(self, tokenizer: Tokenizer, chosen: Sequence[Item], context: PartContext) -> PartResult:
-        with self._store(tokenizer, context) as store:
+        with self._kept(tokenizer, context) as store:
             return PartResult(self._asked(self.load(tokenizer), tokenizer, chosen, store, context.tick))
 
     def _asked(
