@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tokbench.report._format import count, is_number, label, number, percent, value_text
+from tokbench.report._groups import Entry, Group
 from tokbench.report._tables import missing, others, row_head
-from tokbench.report._view import Cell, Column, Entry, Group, Section, Table
+from tokbench.report._view import Cell, Column, Section, Table
 from tokbench.results import Metric, Sample
 
 __all__ = ["overview_section", "sections", "summary_line"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tokbench.report._format import has_interval, is_number, label, number, percent, value_text
+from tokbench.report._groups import Entry, Group
 from tokbench.report._tables import missing, others, row_head
-from tokbench.report._view import Cell, Column, Entry, Group, Section, Table
+from tokbench.report._view import Cell, Column, Section, Table
 from tokbench.results import Metric
 
 __all__ = ["is_model_side", "overview_section", "sections", "summary_line"]

@@ -7,9 +7,10 @@ from statistics import fmean
 
 from tokbench import stats
 from tokbench.report._format import count, is_number, label, number, percent, value_text
+from tokbench.report._groups import Entry, Group
 from tokbench.report._scored import PREFIX, Scored, scored_tasks
 from tokbench.report._tables import missing, others, row_head
-from tokbench.report._view import Cell, Column, Entry, Group, Section, Table
+from tokbench.report._view import Cell, Column, Section, Table
 from tokbench.results import Metric
 from tokbench.suites.charbench.metrics import RATES
 from tokbench.suites.charbench.published import published

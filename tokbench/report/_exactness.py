@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tokbench.report._format import count, is_number, label, value_text, visible
+from tokbench.report._groups import Entry, Group
 from tokbench.report._tables import (
     NOT_RUN,
     audit,
@@ -20,7 +21,7 @@ from tokbench.report._tables import (
     sums,
     vectors,
 )
-from tokbench.report._view import Cell, Column, Detail, Entry, Group, Section, Table, Tone
+from tokbench.report._view import Cell, Column, Detail, Section, Table, Tone
 
 _LAW_WORDS: dict[str, tuple[str, Tone]] = {
     "correct": ("holds", "good"),

@@ -3,53 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from types import ModuleType
 
 from tokbench.report import _arithmetic, _bias, _charbench, _exactness, _phantom
 from tokbench.report._format import label, visible
+from tokbench.report._groups import Entry, Group, flat
 from tokbench.report._tables import others
-from tokbench.report._view import Entry, Group, Section, flat, groups
+from tokbench.report._view import Facets, GroupView, Page, Provenance
 from tokbench.results import Run
 
 _HIDDEN = ("schema", "run.key", "files")  # what the table of a run leaves to run.json itself
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """Where the numbers of one run come from."""
-
-    anchor: str
-    title: str
-    command: str
-    facts: Sequence[tuple[str, str]]
-    complete: bool
-    href: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class GroupView:
-    """A group of runs, ready to be shown."""
-
-    anchor: str
-    heading: str
-    sub: str
-    lines: Sequence[tuple[str, str, str]]
-    sections: Sequence[Section]
-    tables_in_markdown: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A report."""
-
-    title: str
-    date: str
-    version: str
-    groups: Sequence[GroupView] = ()
-    notes: Sequence[str] = ()
-    provenance: Sequence[Provenance] = ()
-    raw: Sequence[Group] = field(default=(), repr=False)
 
 
 def newest(runs: Sequence[Run]) -> str:
@@ -59,11 +22,17 @@ def newest(runs: Sequence[Run]) -> str:
 
 
 def build(
-    runs: Sequence[Run], *, title: str, excluded: Sequence[tuple[str, str]] = (), links: Mapping[str, str] | None = None
+    found: Sequence[Group],
+    *,
+    title: str,
+    excluded: Sequence[tuple[str, str]] = (),
+    links: Mapping[str, str] | None = None,
 ) -> Page:
     """Everything that a report says, in a fixed order."""
-    found = groups(runs)
-    links = links or {}
+    entries = [(group, entry) for group in found for entry in group.entries]
+    runs = [entry.run for _, entry in entries]
+    facts = {entry.anchor: _facts(entry) for _, entry in entries}
+    shared = _shared(list(facts.values()))
     versions = sorted({str(run.group("tokbench").get("version")) for run in runs})
     return Page(
         title=label(title),
@@ -71,8 +40,9 @@ def build(
         version=label(", ".join(versions)),
         groups=[_group(group) for group in found],
         notes=[*_incomplete(found), *_excluded(excluded)],
-        provenance=[_provenance(group, entry, links) for group in found for entry in group.entries],
-        raw=found,
+        provenance=[_provenance(group, entry, facts[entry.anchor], shared, links or {}) for group, entry in entries],
+        shared=shared,
+        facets=[_facets(group, entry) for group, entry in entries],
     )
 
 
@@ -98,8 +68,7 @@ def _group(group: Group) -> GroupView:
         lines.append((entry.label, line + ("" if entry.run.complete else "; run not finished"), entry.anchor))
     count = len(group.entries)
     sub = f"profile {label(group.profile)}; {count} run{'s' * (count != 1)}; items and options {group.items}"
-    return GroupView(group.anchor, group.heading, sub, lines, [part for part in parts if part is not None],
-                     tables_in_markdown=suite is _charbench)  # fmt: skip
+    return GroupView(group.anchor, group.heading, sub, lines, [part for part in parts if part is not None])
 
 
 def _incomplete(found: Sequence[Group]) -> list[str]:
@@ -115,18 +84,50 @@ def _excluded(excluded: Sequence[tuple[str, str]]) -> list[str]:
     return [f"Left out: {visible(name)}: {visible(reason)}" for name, reason in sorted(excluded)]
 
 
-def _provenance(group: Group, entry: Entry, links: Mapping[str, str]) -> Provenance:
-    record = entry.run.record
-    facts = [
+def _facts(entry: Entry) -> list[tuple[str, str]]:
+    return [
         (name, value)
-        for name, value in flat(record)
+        for name, value in flat(entry.run.record)
         if not any(name == hidden or name.startswith(f"{hidden}.") for hidden in _HIDDEN) and name != "tokbench.command"
     ]
+
+
+def _shared(facts: Sequence[Sequence[tuple[str, str]]]) -> list[tuple[str, str]]:
+    """What the records of all runs have in common; nothing where there is only one."""
+    if len(facts) < 2:  # noqa: PLR2004, one run shares nothing with others
+        return []
+    common = set(facts[0]).intersection(*facts[1:])
+    return [fact for fact in facts[0] if fact in common]
+
+
+def _provenance(
+    group: Group,
+    entry: Entry,
+    facts: Sequence[tuple[str, str]],
+    shared: Sequence[tuple[str, str]],
+    links: Mapping[str, str],
+) -> Provenance:
+    common = set(shared)
     return Provenance(
         anchor=entry.anchor,
         title=f"{entry.label}, {group.heading}, profile {label(group.profile)}",
         command=visible(str(entry.run.group("tokbench").get("command", ""))),
-        facts=facts,
+        facts=[fact for fact in facts if fact not in common],
         complete=entry.run.complete,
         href=links.get(entry.run.id, ""),
+    )
+
+
+def _facets(group: Group, entry: Entry) -> Facets:
+    about, found = entry.run.group("run"), entry.tokenizer
+    ids = found.get("n_ids")
+    model = label(str(about["model"])) if about.get("model") else ""
+    return Facets(
+        anchor=entry.anchor,
+        backend=entry.spec.partition(":")[0],
+        family=label(str(found.get("family") or "")),
+        ids=ids if isinstance(ids, int) else None,
+        model=model,
+        suite=group.heading,
+        text=f"{entry.label} {entry.spec} {model}".lower(),
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from tokbench.report._format import count, is_number, label, number, percent, value_text, visible
+from tokbench.report._groups import Entry, Group
 from tokbench.report._tables import missing, others, row_head
-from tokbench.report._view import Cell, Column, Detail, Entry, Group, Section, Table
+from tokbench.report._view import Cell, Column, Detail, Section, Table
 from tokbench.results import Metric, Sample
 from tokbench.suites.phantom.alternatives import MARKERS
 from tokbench.suites.phantom.classify import CLASSES, PAPER

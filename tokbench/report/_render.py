@@ -9,9 +9,10 @@ from typing import Literal, get_args
 
 from tokbench.errors import OptionError, OutputDirectoryError
 from tokbench.report import _exactness
-from tokbench.report._page import Page, build, suite_of
+from tokbench.report._groups import groups
+from tokbench.report._page import build, suite_of
 from tokbench.report._text import as_csv, as_json, markdown
-from tokbench.report._view import Table, groups
+from tokbench.report._view import Page, Table
 from tokbench.report._words import METRICS, QUESTIONS
 from tokbench.results import Run
 
@@ -88,13 +89,14 @@ def render(
     """
     if format not in FORMATS:
         raise OptionError("format", format, f"one of {', '.join(FORMATS)}")
-    page = build(runs, title=title, excluded=excluded, links=links)
-    if format == "markdown":
-        return markdown(page)
+    found = groups(runs)
     if format == "csv":
-        return as_csv(page)
+        return as_csv(found)
+    page = build(found, title=title, excluded=excluded, links=links)
+    if format == "markdown":
+        return markdown(page, found)
     if format == "json":
-        return as_json(page)
+        return as_json(page, found)
     return _html(page)
 
 

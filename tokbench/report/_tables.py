@@ -16,7 +16,8 @@ from tokbench.report._format import (
     value_text,
     visible,
 )
-from tokbench.report._view import Cell, Column, Detail, Entry, Group, Section, Table
+from tokbench.report._groups import Entry, Group
+from tokbench.report._view import Cell, Column, Detail, Section, Table
 from tokbench.report._words import METRICS, meaning
 from tokbench.results import Metric, Sample
 

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from tokbench.report._format import ARROWS, has_interval, interval_text, is_number, label, number, value_text
-from tokbench.report._page import Page
-from tokbench.report._view import Cell, Column, Detail, Entry, Group, Table
+from tokbench.report._groups import Entry, Group
+from tokbench.report._view import Cell, Column, Detail, Page, Table
 from tokbench.results import Metric, Sample
 
 CSV_COLUMNS = (
@@ -74,25 +74,23 @@ def _plus_minus(metric: Metric) -> str:
     return f"± {number(above)}" if number(below) == number(above) else interval_text(metric)
 
 
-def markdown(page: Page) -> str:
-    """The report as Markdown: for each group all metrics in one table, then the tables of laws and examples."""
+def markdown(page: Page, found: Sequence[Group]) -> str:
+    """The report as Markdown: for each group all metrics in one table, then the tables and examples of its suite."""
     out = [f"# {_escaped(page.title)}", "", f"Newest result: {page.date}. Made by tokbench {page.version}.", ""]
     for note in page.notes:
         out += [f"> **Note:** {_escaped(note)}", ""]
-    for view, group in zip(page.groups, page.raw, strict=True):
+    for view, group in zip(page.groups, found, strict=True):
         out += [f"## {_escaped(view.heading)}", "", _escaped(view.sub), ""]
         out += [f"- **{_escaped(name)}**: {_escaped(line)}" for name, line, _ in view.lines]
         out += ["", *_table(_lines(group), caption=False)]
         for section in view.sections:
-            # single numbers stand in the table above; of charbench they are read beside their baselines only
-            if section.anchor.endswith("-laws") or (
-                view.tables_in_markdown and not section.anchor.endswith("-metrics")
-            ):
-                out += [f"### {_escaped(section.title)}", "", section.intro, ""]
-                for table in section.tables:
-                    out += _table(table)
-                for detail in section.details:
-                    out += _fenced(detail)
+            if section.anchor.endswith("-metrics"):
+                continue  # the table above has them
+            out += [f"### {_escaped(section.title)}", "", section.intro, ""]
+            for table in section.tables:
+                out += _table(table)
+            for detail in section.details:
+                out += _fenced(detail)
     out += ["## Provenance", ""]
     for origin in page.provenance:
         code = Detail(origin.title, origin.command or "no command recorded")
@@ -151,26 +149,26 @@ def _harmless(value: object) -> object:
     return value
 
 
-def as_csv(page: Page) -> str:
+def as_csv(found: Sequence[Group]) -> str:
     """All metrics and laws, one a line, with the columns of :data:`CSV_COLUMNS`."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, CSV_COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for group in page.raw:
+    for group in found:
         for entry in group.entries:
             writer.writerows({name: _harmless(value) for name, value in row.items()} for row in _rows(group, entry))
     return buffer.getvalue()
 
 
-def as_json(page: Page) -> str:
+def as_json(page: Page, found: Sequence[Group]) -> str:
     """The same rows as JSON, with the full records of the runs."""
     document = {
         "schema": 1,
         "title": page.title,
         "date": page.date,
         "notes": list(page.notes),
-        "rows": [row for group in page.raw for entry in group.entries for row in _rows(group, entry)],
-        "runs": _records(page.raw),
+        "rows": [row for group in found for entry in group.entries for row in _rows(group, entry)],
+        "runs": _records(found),
     }
     return json.dumps(document, sort_keys=True, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
 

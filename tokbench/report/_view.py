@@ -1,29 +1,32 @@
-"""What a page consists of, before it becomes HTML or Markdown, and the runs that belong into one table."""
+"""What a page consists of, before it becomes HTML or Markdown."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
-
-from tokbench.report._format import label
-from tokbench.results import Metric, Run, Sample
 
 Tone = Literal["", "good", "bad", "warn", "mute", "missing"]
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell: text, a second line in small print, and how it is marked (never by colour alone)."""
+    """One cell: text, a second line in small print, and how it is marked (never by colour alone).
+
+    Attributes:
+        text: What it says.
+        sub: The second line.
+        tone: How it is marked.
+        href: Where it leads: ``#`` and an anchor of the page. A link to a run makes its row one of that run.
+        value: What a reader's sort goes by; None where the first number in the text says it (and words, if there is
+            none).
+    """
 
     text: str
     sub: str = ""
     tone: Tone = ""
     href: str = ""
+    value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +40,103 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table; the first cell of each row is its head."""
+    """A table; the first cell of each row is its head.
+
+    Attributes:
+        caption: What it holds.
+        columns: Heads.
+        rows: Cells, as many in each row as there are columns.
+        heat: Whether it is a map of many short cells, whose heads of columns stand upright.
+        ordered: Whether the order of its rows says something, so that a reader should not be offered another one.
+    """
 
     caption: str
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
+    heat: bool = False
+    ordered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One point of a chart.
+
+    Attributes:
+        row: The row in which it stands.
+        value: Where it stands.
+        lo: Lower end of its interval, or None where there is none.
+        hi: Upper end.
+        series: What tells it from other marks of the row, by shape and colour.
+        note: What is said of it beside that, for readers who cannot see it.
+        toy: Whether it is of a scripted or embedded model; drawn hollow.
+        anchor: Anchor of the run.
+    """
+
+    row: str
+    value: float
+    lo: float | None = None
+    hi: float | None = None
+    series: str = ""
+    note: str = ""
+    toy: bool = False
+    anchor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Points with intervals along one axis, a row for each run.
+
+    Attributes:
+        title: What it shows.
+        x: Title of the axis: what is measured, with unit and denominator.
+        marks: The points, rows in the order in which they come.
+        alt: What a reader who cannot see it is told, in a sentence or two.
+        domain: Ends of the axis, or None to fit the marks.
+        rule: Where a line of reference stands, for example the best trivial answer.
+        rule_label: What that line is.
+        percent: Whether values are shares, shown in percent.
+    """
+
+    title: str
+    x: str
+    marks: Sequence[Mark]
+    alt: str
+    domain: tuple[float, float] | None = None
+    rule: float | None = None
+    rule_label: str = ""
+    percent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One token in a picture of a cut.
+
+    Attributes:
+        text: Its bytes, made visible: white space as marks, bytes of a split character as hexadecimal digits.
+        id: Its id, or None.
+        partial: Whether it is no valid UTF-8 alone.
+        marked: Whether it is the one that the picture is about.
+    """
+
+    text: str
+    id: int | None = None
+    partial: bool = False
+    marked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A text cut into tokens.
+
+    Attributes:
+        title: What is cut.
+        pieces: Its tokens in order.
+        note: What a reader should see in it.
+    """
+
+    title: str
+    pieces: Sequence[Piece]
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +150,17 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of a page."""
+    """A part of a page.
+
+    Attributes:
+        anchor: Its id.
+        title: Its title.
+        intro: What to know before reading it.
+        tables: Its tables.
+        details: Parts that are folded away.
+        details_title: What they are.
+        charts: Drawn where the extra ``report`` is installed; every number in them stands in a table too.
+    """
 
     anchor: str
     title: str
@@ -63,134 +168,109 @@ class Section:
     tables: Sequence[Table] = ()
     details: Sequence[Detail] = ()
     details_title: str = ""
+    charts: Sequence[Chart] = ()
 
 
-@dataclass(slots=True)
-class Entry:
-    """One run in a group, with its rows in a canonical order.
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """What there is to say of one tokenizer or one model, whatever the suite.
 
     Attributes:
-        run: The run.
-        label: How it is called in tables, unique in its group.
-        anchor: For links to its provenance.
+        anchor: Its id.
+        title: The tokenizer or the model.
+        facts: Names and values.
+        pictures: Telling texts, cut into tokens.
+        tables: What its runs found.
+        runs: Names and anchors of its runs.
     """
 
-    run: Run
-    label: str = ""
-    anchor: str = ""
-    samples: list[Sample] = field(default_factory=list)
-    metrics: list[Metric] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.samples = sorted(self.run.sample_rows, key=repr)
-        self.metrics = sorted(self.run.metric_rows, key=lambda row: (row.metric, row.filter, row.unit, repr(row)))
-
-    @property
-    def tokenizer(self) -> dict[str, object]:
-        """Description of the tokenizer."""
-        return self.run.group("tokenizer")
-
-    @property
-    def spec(self) -> str:
-        """Spec of the tokenizer."""
-        return label(str(self.tokenizer.get("spec", "")))
-
-    @property
-    def laws(self) -> dict[str, Sample]:
-        """For each law the row that decides it: an error before a failure before a pass before a skip."""
-        order = {"failed": 0, "invalid": 1, "wrong": 2, "correct": 3, "skipped": 4}
-        found: dict[str, Sample] = {}
-        for row in sorted(self.with_prefix("law/"), key=lambda row: (order[row.outcome], repr(row))):
-            found.setdefault(row.item_id.removeprefix("law/"), row)
-        return dict(sorted(found.items()))
-
-    def with_prefix(self, prefix: str) -> list[Sample]:
-        """Sample rows of items whose name begins so."""
-        return [row for row in self.samples if row.item_id.startswith(prefix)]
-
-    def named(self, *names: str) -> list[Metric]:
-        """Metrics of these names; a name that ends in a point stands for all that begin so."""
-        return [
-            row for row in self.metrics
-            if any(row.metric == name or (name.endswith(".") and row.metric.startswith(name)) for name in names)
-        ]  # fmt: skip
+    anchor: str
+    title: str
+    facts: Sequence[tuple[str, str]] = ()
+    pictures: Sequence[Picture] = ()
+    tables: Sequence[Table] = ()
+    runs: Sequence[tuple[str, str]] = ()
 
 
-@dataclass(slots=True)
-class Group:
-    """Runs whose numbers may stand in one table: same suite, suite version, profile and items."""
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """What a reader can choose runs by.
 
-    suite: str
+    Attributes:
+        anchor: Anchor of the run.
+        backend: Backend of its tokenizer.
+        family: Family of its tokenizer.
+        ids: Number of ids of its tokenizer, or None.
+        model: Its model, empty for a tokenizer alone.
+        suite: Suite and version.
+        text: Everything that a search looks at.
+    """
+
+    anchor: str
+    backend: str = ""
+    family: str = ""
+    ids: int | None = None
+    model: str = ""
+    suite: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where the numbers of one run come from.
+
+    Attributes:
+        anchor: Anchor of the run.
+        title: The run.
+        command: The command that makes it again.
+        facts: Names and values of its record, those left out that all runs of the page share.
+        complete: Whether it is finished.
+        href: Where its files lie beside the page, or nothing.
+    """
+
+    anchor: str
+    title: str
+    command: str
+    facts: Sequence[tuple[str, str]]
+    complete: bool
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """A group of runs, ready to be shown."""
+
+    anchor: str
+    heading: str
+    sub: str
+    lines: Sequence[tuple[str, str, str]]
+    sections: Sequence[Section]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A report.
+
+    Attributes:
+        title: Its title.
+        date: End of the newest run.
+        version: Versions of tokbench that measured.
+        groups: What can stand side by side.
+        notes: What a reader has to know: runs that were left out or are not finished.
+        provenance: One entry a run.
+        shared: Names and values of records that all runs have in common.
+        tokenizers: One part for each tokenizer.
+        models: One part for each model.
+        facets: What each run can be chosen by.
+    """
+
+    title: str
+    date: str
     version: str
-    profile: str
-    items: str
-    entries: list[Entry]
-    anchor: str = ""
-
-    @property
-    def heading(self) -> str:
-        """Title of the group: the version, which names most suites, and else the suite before it."""
-        named = self.version.startswith(self.suite)
-        return label(self.version if named else f"{self.suite} {self.version}")
-
-
-def slug(text: str) -> str:
-    """Text as part of an id in HTML."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
-
-
-def _items(run: Run) -> str:
-    options = run.group("run").get("options")
-    # with which engines a run was compared makes no other items: parity has a table of its own
-    kept = {name: value for name, value in options.items() if name != "compared"} if isinstance(options, dict) else None
-    parts = [run.group("tokbench").get("items_sha256"), kept]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:8]
-
-
-def groups(runs: Iterable[Run]) -> list[Group]:
-    """Runs sorted into groups, all in an order that does not depend on the order given."""
-    found: dict[tuple[str, str, str, str], list[Entry]] = {}
-    for run in runs:
-        about, tool = run.group("run"), run.group("tokbench")
-        key = (str(about.get("suite")), str(about.get("suite_version")), str(tool.get("profile")), _items(run))
-        found.setdefault(key, []).append(Entry(run))
-    anchors = Counter(slug("-".join(key[:3])) for key in found)
-    result = []
-    for key, entries in sorted(found.items()):
-        anchor = slug("-".join(key[:3]))
-        group = Group(*key, entries, anchor if anchors[anchor] == 1 else f"{anchor}-{key[3]}")
-        _name(group)
-        result.append(group)
-    return result
-
-
-def _name(group: Group) -> None:
-    for entry in group.entries:
-        about, model = entry.run.group("run"), entry.run.group("model")
-        entry.label = label(str(about.get("tokenizer", "")))
-        if about.get("model"):
-            entry.label += f" / {label(str(about['model']))}"
-        if model.get("synthetic"):
-            entry.label += " (synthetic)"
-    seen = Counter(entry.label for entry in group.entries)
-    for entry in group.entries:
-        if seen[entry.label] > 1:
-            entry.label += f" ({label(str(entry.run.group('run').get('key', ''))[:8])})"
-    group.entries.sort(key=lambda entry: (entry.label, entry.run.id, str(entry.run.group("run").get("key"))))
-    for number, entry in enumerate(group.entries, 1):
-        entry.anchor = f"{group.anchor}-run{number}"
-
-
-def flat(value: object, prefix: str = "") -> list[tuple[str, str]]:
-    """A JSON value as pairs of a dotted name and a text, in sorted order."""
-    if isinstance(value, Mapping):
-        if not value:
-            return [(prefix, "none")]
-        return [pair for name in sorted(value, key=str) for pair in flat(value[name], f"{prefix}.{name}".lstrip("."))]
-    if isinstance(value, list | tuple):
-        if not value:
-            return [(prefix, "none")]
-        return [pair for index, item in enumerate(value, 1) for pair in flat(item, f"{prefix} {index}")]
-    if value is None:
-        return [(label(prefix), "none")]
-    return [(label(prefix), label(str(value)) or "empty")]
+    groups: Sequence[GroupView] = ()
+    notes: Sequence[str] = ()
+    provenance: Sequence[Provenance] = ()
+    shared: Sequence[tuple[str, str]] = ()
+    tokenizers: Sequence[Portrait] = ()
+    models: Sequence[Portrait] = ()
+    facets: Sequence[Facets] = ()
