@@ -48,14 +48,15 @@ def _text(runs: Sequence[Run]) -> str:
 
 def test_separated_models_have_ranks_and_toys_none() -> None:
     text = _text([_run("strong", 38), _run("weak", 20), _run("toy", 39, toy=True)])
-    assert "| 1 (group a; 0.9500 on 40 items of all) |" in text
-    assert "| 2 (group b; 0.5000 on 40 items of all) |" in text
+    assert "| 1 (group a) |" in text
+    assert "| 2 (group b) |" in text
+    assert "| 95.00 % (83.50 % to 98.62 %) | 38 of 40 | 100.00 % (40 of 40) |" in text
     assert text.count("toy, not ranked") == len(TASKS)
 
 
 def test_models_that_are_not_separated_share_a_letter() -> None:
     text = _text([_run("one", 30), _run("two", 29)])
-    assert text.count("| 1 to 2 (group a; ") == 2 * len(TASKS)
+    assert text.count("| 1 to 2 (group a) |") == 2 * len(TASKS)
 
 
 @pytest.mark.parametrize(("right", "words"), [(10, "at baseline (const)"), (13, "at baseline (const)"),

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 
 from tokbench.report._format import count, is_number, label, number, percent, value_text
 from tokbench.report._groups import Entry, Group
+from tokbench.report._plots import chart, charts
+from tokbench.report._ranking import Answers, Contest, answers, barred, ranking_section
 from tokbench.report._tables import missing, others, row_head
-from tokbench.report._view import Cell, Column, Section, Table
+from tokbench.report._view import Cell, Chart, Column, Section, Table
 from tokbench.results import Metric, Sample
+from tokbench.suites.arithmetic.answers import METRIC
 
 __all__ = ["overview_section", "sections", "summary_line"]
 
@@ -131,6 +134,11 @@ def overview_section(group: Group) -> Section:
         "Whether the chunks of the answer line up with those of the operands follows from the tokenizer alone. Length "
         "match: the answer is as long as one of the operands.",
         [Table("Overview of runs", columns, rows)],
+        charts=charts(
+            chart("Answers aligned with the longest operand", "share of additions",
+                  [(entry, _metric(entry, "alignment.answers", "all"), "") for entry in group.entries],
+                  as_percent=True),
+        ),
     )  # fmt: skip
 
 
@@ -164,7 +172,52 @@ def _accuracy(group: Group) -> Section | None:
         "Invalid replies stay in the denominator; the shares over valid replies stand apart. The parity parser takes "
         "whatever one number a reply holds, the strict one accepts nothing around it. Wilson's intervals.",
         [Table("Right answers by condition", columns, rows)],
+        charts=_plots(group),
     )  # fmt: skip
+
+
+def _conditions(found: Sequence[_Replies]) -> list[str]:
+    """Conditions of all runs, in the order in which they come."""
+    return list({name: None for one in found for name in one.conditions})
+
+
+_DRAWN = 4  # more series than these cannot be told apart
+
+
+def _plots(group: Group) -> list[Chart]:
+    found = _replies(group)
+    return charts(*(
+        chart(title, "share of replies", [
+            (one.entry, one.get("value", f"{name}{stratum}"), label(name))
+            for one in found for name in _conditions(found)[:_DRAWN]
+        ], as_percent=True)
+        for title, stratum in (("Right, length match", "|length=match"), ("Right, length mismatch", "|length=mismatch"))
+    ))  # fmt: skip
+
+
+def _ranking(group: Group) -> Section | None:
+    """Runs by right answers, condition by condition."""
+    import polars as pl
+
+    found = _replies(group)
+    if not found:
+        return None
+    contests = []
+    for name in _conditions(found):
+        cells: dict[str, Cell] = {}
+        given: dict[str, Answers] = {}
+        for one in found:
+            if (why := barred(one.entry)) is not None:
+                cells[one.entry.anchor] = why
+            elif name in one.conditions:
+                asked = pl.col("detail").str.json_path_match("$.condition") == name
+                given[one.entry.anchor] = answers(one.entry, (pl.col("metric") == METRIC) & asked)
+            else:
+                cells[one.entry.anchor] = missing("not asked")
+        contests.append(Contest(name, given, cells))
+    return ranking_section(
+        group, contests, question="Condition", right="Right", intro="A reply without a number is a wrong one."
+    )
 
 
 def _by_lengths(group: Group) -> Section | None:
@@ -306,8 +359,8 @@ def _confidence(group: Group) -> Section | None:
 def sections(group: Group) -> list[Section]:
     """All sections that have something to show, the overview first."""
     made = [
-        overview_section(group), _accuracy(group), _by_lengths(group), _gaps(group), _errors(group), _confidence(group),
-        others(group, own=(_PREFIX,)),
+        overview_section(group), _accuracy(group), _ranking(group), _by_lengths(group), _gaps(group),
+        _errors(group), _confidence(group), others(group, own=(_PREFIX,)),
     ]  # fmt: skip
     return [section for section in made if section is not None]
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tokbench.report._format import has_interval, is_number, label, number, percent, value_text
 from tokbench.report._groups import Entry, Group
+from tokbench.report._plots import chart, charts
 from tokbench.report._tables import missing, others, row_head
 from tokbench.report._view import Cell, Column, Section, Table
 from tokbench.results import Metric
@@ -92,6 +93,12 @@ def overview_section(group: Group) -> Section:
         "What the usual ways of reading a token model get wrong, against exact byte probabilities. Total variation 0 "
         "is right, 1 has nothing in common with the truth.",
         [Table("Overview of models", columns, rows)],
+        charts=charts(
+            chart("Next byte inside a token", "total variation from the exact distribution", [
+                (entry, _found(entry, f"{kind}.tv", "inside-token"), kind if kind == "healing" else "naive")
+                for entry in group.entries for kind in ("bias", "healing")
+            ], domain=(0.0, 1.0)),
+        ),
     )  # fmt: skip
 
 

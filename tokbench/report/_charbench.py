@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from tokbench import stats
 from tokbench.report._format import count, is_number, label, number, percent, value_text
 from tokbench.report._groups import Entry, Group
+from tokbench.report._plots import chart, charts
+from tokbench.report._ranking import Answers, Contest, answers, barred, places, ranking_section
 from tokbench.report._scored import PREFIX, Scored, scored_tasks
 from tokbench.report._tables import missing, others, row_head
-from tokbench.report._view import Cell, Column, Section, Table
+from tokbench.report._view import Cell, Chart, Column, Section, Table
 from tokbench.results import Metric
 from tokbench.suites.charbench.metrics import RATES
 from tokbench.suites.charbench.published import published
@@ -59,45 +61,33 @@ def _toy(entry: Entry) -> bool:
 # ---------------------------------------------------------------------- ranks
 
 
-def _answers(entry: Entry, name: str) -> tuple[dict[str, bool], dict[str, str]]:
-    """Whether each item of a task is right, and its word; items that were not asked are not in it."""
-    rows = [
-        row for row in entry.samples
-        if row.outcome != "skipped" and (row.stratum == name or row.stratum.startswith(f"{name}/"))
-    ]  # fmt: skip
-    return {row.item_id: row.outcome == "correct" for row in rows}, {row.item_id: row.cluster for row in rows}
+def _contest(group: Group, name: str) -> Contest:
+    """Who may be ranked in a task, and why the others may not."""
+    import polars as pl
 
-
-def _ranks(group: Group, name: str) -> Mapping[str, Cell]:
-    """For each run by its anchor the rank in one task, or why it has none."""
     cells: dict[str, Cell] = {}
-    answers: dict[str, dict[str, bool]] = {}
-    clusters: dict[str, str] = {}
+    found: dict[str, Answers] = {}
     for entry in group.entries:
         task = _scored(entry).get(name)
         if task is None or task.strict.value is None:
             cells[entry.anchor] = missing("not run")
-        elif _toy(entry):
-            cells[entry.anchor] = Cell("toy, not ranked", tone="mute")
-        elif not entry.run.complete:
-            cells[entry.anchor] = Cell("not finished", tone="mute")
+        elif (why := barred(entry)) is not None:
+            cells[entry.anchor] = why
         elif task.below or task.near:
-            cells[entry.anchor] = Cell(
-                "below baseline" if task.below else "at baseline", sub=task.near or "", tone="warn"
-            )
+            words = "below baseline" if task.below else "at baseline"
+            cells[entry.anchor] = Cell(words, sub=task.near or "", tone="warn")
         else:
-            answers[entry.anchor], words = _answers(entry, name)
-            clusters |= words
-    if len(answers) == 1:
-        cells[next(iter(answers))] = Cell("alone", tone="mute")
-    elif answers and stats.common_support(answers):
-        recurring = len(set(clusters.values())) < len(clusters)
-        for row in stats.rank(answers, clusters if recurring else None):
-            places = f"{row.best}" if row.best == row.worst else f"{row.best} to {row.worst}"
-            cells[row.name] = Cell(places, sub=f"group {row.group}; {number(row.value)} on {count(row.n)} items of all")
-    else:
-        cells |= dict.fromkeys(answers, missing("no item in common"))
-    return cells
+            stratum = pl.col("stratum")
+            found[entry.anchor] = answers(entry, (stratum == name) | stratum.str.starts_with(f"{name}/"))
+    return Contest(name, found, cells)
+
+
+def _ranking(group: Group) -> Section:
+    names = [name for which in GROUPS for name in _names(group, which)]
+    return ranking_section(
+        group, [_contest(group, name) for name in names], question="Task", right="Strict",
+        intro="A score within two standard errors of a trivial answer is “at baseline” and has no rank.",
+    )  # fmt: skip
 
 
 # ---------------------------------------------------------------------- sections
@@ -136,6 +126,22 @@ def overview_section(group: Group) -> Section:
     )  # fmt: skip
 
 
+def _plots(group: Group, names: Sequence[str]) -> list[Chart]:
+    """One small chart for each task; variants of a task stand in the table only."""
+    found = []
+    for name in names:
+        tasks = [(entry, _scored(entry).get(name)) for entry in group.entries]
+        best = {task.best for _, task in tasks if task is not None}
+        rule = next(iter(best)) if len(best) == 1 else None  # tasks whose trivial answers differ have no common line
+        points = [(entry, None if task is None else task.strict, "") for entry, task in tasks]
+        if "/" not in name:
+            found.append(chart(
+                label(name), "strict score, share of items", points, as_percent=True,
+                rule=None if rule is None else rule[1], rule_label="" if rule is None else f"trivial: {label(rule[0])}",
+            ))  # fmt: skip
+    return charts(*found)
+
+
 def _scores(group: Group, which: int) -> Section | None:
     """One table for a group of tasks: everything that belongs beside a score."""
     names = _names(group, which)
@@ -143,7 +149,7 @@ def _scores(group: Group, which: int) -> Section | None:
         return None
     rows = []
     for name in names:
-        ranks = _ranks(group, name)
+        ranks = places(_contest(group, name))
         for entry in group.entries:
             task = _scored(entry).get(name)
             if task is None:
@@ -169,10 +175,10 @@ def _scores(group: Group, which: int) -> Section | None:
     ]  # fmt: skip
     return Section(
         f"{group.anchor}-group{which}", _TITLES[which],
-        "Ranks are of items that every ranked run has, from exact McNemar tests corrected by Holm; runs that share a "
-        "letter are not separated. A score within two standard errors of a trivial answer is “at baseline” and has no "
-        "rank; toys (scripted, replayed and built-in models) are never ranked.",
+        "Ranks are explained under Ranking. A score within two standard errors of a trivial answer is “at baseline” "
+        "and has no rank.",
         [Table(_TITLES[which], columns, rows)],
+        charts=_plots(group, names),
     )  # fmt: skip
 
 
@@ -324,6 +330,7 @@ def sections(group: Group) -> list[Section | None]:
     return [
         *([overview_section(group)] if scored else []),
         *(_scores(group, which) for which in GROUPS),
+        *([_ranking(group)] if scored else []),
         _paper(group), _subsets(group), _habits(group), _failures(group),
         others(group, own=(PREFIX,)),
     ]  # fmt: skip

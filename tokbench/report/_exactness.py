@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tokbench.report._format import count, is_number, label, value_text, visible
 from tokbench.report._groups import Entry, Group
+from tokbench.report._plots import chart, charts
+from tokbench.report._ranking import Answers, Contest, barred, ranking_section
 from tokbench.report._tables import (
     NOT_RUN,
     audit,
@@ -34,7 +36,7 @@ _LAW_WORDS: dict[str, tuple[str, Tone]] = {
 
 def sections(group: Group) -> list[Section]:
     """All sections that have something to show, the overview first."""
-    made = (overview_section, _laws, parity, vectors, audit, cost_of_text, growth, others)
+    made = (overview_section, _laws, _ranking, parity, vectors, audit, cost_of_text, growth, others)
     return [section for make in made if (section := make(group)) is not None]
 
 
@@ -129,6 +131,17 @@ def overview_section(group: Group) -> Section:
         f"{group.anchor}-overview", "Overview",
         "One row a tokenizer, sorted by name. This is no ranking: the columns answer different questions.",
         [Table("Overview of tokenizers", columns, rows)],
+        charts=charts(
+            chart("Bytes of English text a token", "bytes/token", [
+                (entry, next((row for row in entry.named("bytes-per-token") if row.filter == _HEADLINE_TEXT), None), "")
+                for entry in group.entries
+            ]),
+            chart("Dearest language", "tokens as a multiple of those of the same text in the reference language", [
+                (entry, max((row for row in entry.named("parity-premium") if is_number(row.value)),
+                            key=lambda row: (row.value or 0, row.filter), default=None), "")
+                for entry in group.entries
+            ], rule=1.0, rule_label="the same"),
+        ),
     )  # fmt: skip
 
 
@@ -161,9 +174,9 @@ def _laws(group: Group) -> Section | None:
             word = _LAW_WORDS[row.outcome][0]
             details.append(Detail(f"{entry.label}: {label(name)} {word}", message(row), anchor))
     rows = []
-    for name in names:
-        cells = [Cell(label(name))]
-        for entry in group.entries:
+    for entry in group.entries:
+        cells = [row_head(entry)]
+        for name in names:
             found = entry.laws.get(name)
             if found is None:
                 cells.append(missing("not run"))
@@ -172,8 +185,8 @@ def _laws(group: Group) -> Section | None:
             target = anchors.get((entry.anchor, name))
             cells.append(Cell(word, tone=tone, href=f"#{target}" if target else ""))
         rows.append(cells)
-    columns = [Column("Law"), *(Column(entry.label) for entry in group.entries)]
-    tables = [Table("Conformance laws by tokenizer", columns, rows)]
+    columns = [Column("Tokenizer"), *(Column(label(name)) for name in names)]
+    tables = [Table("Conformance laws by tokenizer", columns, rows, heat=True)]
     if skipped := _skipped(group):
         tables.append(skipped)
     return Section(
@@ -181,6 +194,24 @@ def _laws(group: Group) -> Section | None:
         "A law that needs more than a tokenizer declares does not apply (n.a.); that is no failure. "
         "A law that fails links to the smallest input that was found.",
         tables, details, "Smallest counterexamples",
+    )  # fmt: skip
+
+
+def _ranking(group: Group) -> Section | None:
+    """Tokenizers by the laws they hold, of those that apply to all of them."""
+    entries = [entry for entry in group.entries if entry.laws]
+    if not entries:
+        return None
+    given = {}
+    for entry in entries:
+        if barred(entry) is None:
+            held = {name: row.outcome == "correct" for name, row in entry.laws.items() if row.outcome != "skipped"}
+            given[entry.anchor] = Answers(held, {name: name for name in held})
+    cells = {entry.anchor: why for entry in entries if (why := barred(entry)) is not None}
+    return ranking_section(
+        group, [Contest("laws", given, cells)], question="Of", right="Laws held",
+        intro="Laws that apply to every tokenizer here; a law that ends in an error counts as one that fails. A "
+        "tokenizer is exact or it is not: one law that fails is a fault, whatever its rank.",
     )  # fmt: skip
 
 

@@ -6,10 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tokbench.report._format import count, is_number, label, number, percent, value_text, visible
 from tokbench.report._groups import Entry, Group
+from tokbench.report._plots import chart, charts
+from tokbench.report._ranking import Answers, Contest, answers, barred, ranking_section
 from tokbench.report._tables import missing, others, row_head
 from tokbench.report._view import Cell, Column, Detail, Section, Table
 from tokbench.results import Metric, Sample
 from tokbench.suites.phantom.alternatives import MARKERS
+from tokbench.suites.phantom.answers import METRIC
 from tokbench.suites.phantom.classify import CLASSES, PAPER
 from tokbench.suites.phantom.item import MARKINGS
 from tokbench.suites.phantom.metrics import STATUSES
@@ -111,6 +114,13 @@ def overview_section(group: Group) -> Section:
         "and a word. Other spellings have at most three tokens; one that the tokenizer gives in some context needs no "
         "fault of a model. Drift: beginnings of encodings that do not come back from their own text.",
         [Table("Census of tokenizers", columns, rows)],
+        charts=charts(
+            chart("Ways to spell a space and a word", "bits a word, base-2 logarithm of their number",
+                  [(entry, _rows(entry).get(("census.ambiguity", "")), "") for entry in _by_tokenizer(group)]),
+            chart("A faithful copy without the brackets comes back under other ids", "share of words",
+                  [(entry, _rows(entry).get(("census.stripped_copy", "")), "") for entry in _by_tokenizer(group)],
+                  as_percent=True),
+        ),
     )  # fmt: skip
 
 
@@ -167,6 +177,46 @@ def _rates(group: Group) -> Section | None:
                   [*heads, *(Column(name.lower().replace("_", " "), numeric=True) for name in STATUSES),
                    *(Column(title, numeric=True) for _, title in _BESIDE)], status),
         ],
+        charts=charts(*(
+            chart(title, "share of targets", [
+                (entry, _rows(entry).get((metric, marking)), marking)
+                for entry in _asked(group) for marking in _markings(entry)
+            ], as_percent=True)
+            for metric, title in (("paper_rate", "Under other ids, as the paper counts"),
+                                  ("strict_unexplained_rate", "Of equal bytes and unexplained"))
+        )),
+    )  # fmt: skip
+
+
+_COUNTED = ("UNCHANGED", "TEXT_SAME", "REPLACED", "DIFFERENT")
+"""What a target can come back as for the rate of the paper; lost and ambiguous ones are in no denominator."""
+
+
+def _ranking(group: Group) -> Section | None:
+    """Runs by how few targets came back under other ids, marking by marking."""
+    import polars as pl
+
+    asked = _asked(group)
+    if not asked:
+        return None
+    status, marked = (pl.col("detail").str.json_path_match(f"$.{name}") for name in ("status", "marking"))
+    contests = []
+    for marking in MARKINGS:
+        cells: dict[str, Cell] = {}
+        given: dict[str, Answers] = {}
+        for entry in asked:
+            if (why := barred(entry)) is not None:
+                cells[entry.anchor] = why
+            elif marking in _markings(entry):
+                where = (pl.col("metric") == METRIC) & (marked == marking) & status.is_in(_COUNTED)
+                given[entry.anchor] = answers(entry, where, status != "DIFFERENT")
+            else:
+                cells[entry.anchor] = missing("not under this marking")
+        contests.append(Contest(marking, given, cells))
+    return ranking_section(
+        group, contests, question="Marking", right="No edit",
+        intro="Targets that did not come back as the same word under other ids: one less the rate of the paper. A "
+        "target that was lost counts for nobody.",
     )  # fmt: skip
 
 
@@ -277,8 +327,8 @@ def _examples(group: Group) -> Section | None:
 def sections(group: Group) -> list[Section]:
     """All sections that have something to show."""
     made = [
-        overview_section(group), _rates(group), _classes(group), _paired(group), _available(group), _examples(group),
-        others(group, own=_OWN),
+        overview_section(group), _rates(group), _ranking(group), _classes(group), _paired(group),
+        _available(group), _examples(group), others(group, own=_OWN),
     ]  # fmt: skip
     return [section for section in made if section is not None]
 
