@@ -12,7 +12,9 @@ import polars as pl
 import pytest
 
 from tokbench.cli import main
+from tokbench.cli._options import tokenizers_of
 from tokbench.results import scan
+from tokbench.suites.definition import load_definition
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -93,8 +95,15 @@ def test_several_numbers_of_shots(command: Command, tmp_path: Path) -> None:
     assert sorted(pl.read_parquet(path)["n_shots"].unique()) == [0, 2]
 
 
+def test_without_tokenizer_and_model_the_usual_tokenizers_are_taken() -> None:
+    usual = tokenizers_of(None, None)
+    assert usual == load_definition().default_tokenizers
+    assert tokenizers_of(None, None, otherwise=("bytes",)) == ("bytes",)
+    assert tokenizers_of(["hf:@tiny.json"], "scripted:adder") == ("hf:@tiny.json",)
+    assert tokenizers_of(None, "ngram:tiny") == ("hf:@tiny.json",)
+
+
 BAD = [
-    ((), "option tokenizer='': expected a tokenizer, for example tiktoken:o200k_base"),
     (("-m", "openai:some"), "option tokenizer='': expected the tokenizer of openai:some"),
     (("-t", "bytes", "--formats", "nosep,coma_r2l"), "unknown format 'coma_r2l': expected one of nosep, comma_r2l"),
     (("-t", "bytes", "--formats", "sep:7_r2l"), "option separator='7': expected text without digits"),

@@ -209,7 +209,6 @@ def test_a_tokenizer_that_loses_text_has_no_rate(command: Command, tmp_path: Pat
 # ---------------------------------------------------------------------- bad input
 
 BAD = [
-    ((), "option tokenizer='': expected a tokenizer, for example mistral:tekken_240911"),
     (("-m", "openai:some"), "option tokenizer='': expected the tokenizer of openai:some"),
     (("-t", "bytes", "--markings", "bracket,curly"), "unknown marking 'curly': expected one of bracket, ordinal"),
     (("-t", "bytes", "-m", "scripted:nobody"), "unknown scripted responder 'nobody': expected one of"),

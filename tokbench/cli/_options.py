@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tokbench.errors import OptionError
+
 if TYPE_CHECKING:
     from tokbench.suites.exactness.suite import ExactnessPlan
 
@@ -117,3 +119,29 @@ def tokenizer_plan(
         references=tuple(references),
         by_bytes=by_bytes,
     )
+
+
+def tokenizers_of(given: Sequence[str] | None, model: str | None, *, otherwise: Sequence[str] = ()) -> tuple[str, ...]:
+    """The tokenizers of a command.
+
+    Args:
+        given: Those that were named.
+        model: The model that is asked, or None for a run of tokenizers alone.
+        otherwise: What a run of tokenizers alone takes where none is named; by default those of the suite exactness.
+
+    Raises:
+        OptionError: If the model does not say which tokenizer is its own.
+        TokbenchError: If the model cannot be loaded.
+    """
+    if given:
+        return tuple(given)
+    if model is None:
+        from tokbench.suites.definition import load_definition
+
+        return tuple(otherwise) or load_definition().default_tokenizers
+    from tokbench.models.completions import own_tokenizer
+
+    found = own_tokenizer(model)
+    if found is None:
+        raise OptionError("tokenizer", "", f"the tokenizer of {model} (--tokenizer SPEC; bytes sees no tokens)")
+    return (found,)

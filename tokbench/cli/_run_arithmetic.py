@@ -21,6 +21,7 @@ from tokbench.cli._options import (
     TemperatureOption,
     TimeoutOption,
     TokenizerOption,
+    tokenizers_of,
 )
 from tokbench.errors import OptionError
 
@@ -92,24 +93,6 @@ def _conditions(
         if given[name] is None:
             raise OptionError(name, "", f"a format, for example --{name} comma_r2l: --mode {mode} has no usual one")
     return tuple(mixed_condition(in_format or "", answer or "", repeat, count, base) for count in shots), True
-
-
-def _specs(tokenizer: list[str] | None, model: str | None) -> tuple[str, ...]:
-    """The tokenizers that were named, or the one that a model says is its own."""
-    from tokbench.models.completions import own_tokenizer
-
-    if tokenizer:
-        return tuple(tokenizer)
-    if model is None:
-        raise OptionError(
-            "tokenizer", "", "a tokenizer, for example tiktoken:o200k_base (tokbench tokenizers lists some)"
-        )
-    found = own_tokenizer(model)
-    if found is None:
-        raise OptionError(
-            "tokenizer", "", f"the tokenizer of {model}, which says where numbers are cut (--tokenizer SPEC)"
-        )
-    return (found,)
 
 
 def arithmetic(  # noqa: PLR0913, PLR0917, options of a command line
@@ -190,7 +173,9 @@ def arithmetic(  # noqa: PLR0913, PLR0917, options of a command line
             check_messages="count" if check_messages is Check.tally else "error", items_only=items_only,
         )  # fmt: skip
         plan.check()
-        plans.append((plan, _specs(tokenizer or (["bytes"] if items_only else None), spec)))
+        plans.append((plan, tokenizers_of(tokenizer, spec, otherwise=("bytes",) if items_only else ())))
         if spec is not None and mapping is None:
             check_model_spec(spec, NAMES, **dict(options))
-    execute(plans, out=out, lenient=False, overwrite=overwrite, processes=1, summary=summary_tables)
+    execute(
+        plans, out=out, lenient=not tokenizer and not models, overwrite=overwrite, processes=1, summary=summary_tables
+    )

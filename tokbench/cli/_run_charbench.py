@@ -22,6 +22,7 @@ from tokbench.cli._options import (
     TemperatureOption,
     TimeoutOption,
     TokenizerOption,
+    tokenizers_of,
 )
 from tokbench.errors import OptionError
 
@@ -72,18 +73,6 @@ def _rows(items: str | None) -> Path | None:
     if kind != "charbench-csv" or not colon or not path:
         raise OptionError("items", items, "charbench-csv:FILE, the published rows")
     return Path(path)
-
-
-def _own_tokenizer(model: str) -> tuple[str, ...]:
-    """The tokenizer that a model says is its own."""
-    from tokbench.models.completions import own_tokenizer
-
-    found = own_tokenizer(model)
-    if found is None:
-        raise OptionError(
-            "tokenizer", "", f"the tokenizer of {model} for the features (--tokenizer SPEC; bytes does without)"
-        )
-    return (found,)
 
 
 def charbench(  # noqa: PLR0913, PLR0917, options of a command line
@@ -169,10 +158,7 @@ def charbench(  # noqa: PLR0913, PLR0917, options of a command line
         plan.check()
         if spec is not None and not dry_run:
             check_model_spec(spec, NAMES, **dict(options))
-        specs = tuple(tokenizer or ())
-        if not specs:
-            specs = ("bytes",) if spec is None else _own_tokenizer(spec)
-        plans.append((plan, specs))
+        plans.append((plan, tokenizers_of(tokenizer, spec, otherwise=("bytes",))))
     if dry_run:
         from tokbench._terminal.charbench import dry_run_tables
 

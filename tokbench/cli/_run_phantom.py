@@ -20,8 +20,8 @@ from tokbench.cli._options import (
     TemperatureOption,
     TimeoutOption,
     TokenizerOption,
+    tokenizers_of,
 )
-from tokbench.errors import OptionError
 
 if TYPE_CHECKING:
     from tokbench.suites.phantom.plan import PhantomPlan
@@ -109,19 +109,7 @@ def phantom(  # noqa: PLR0913, PLR0917, options of a command line
         plan.check()
         if spec is not None:
             check_model_spec(spec, (*NAMES, *RESPONDERS), **dict(options))
-        specs = tuple(tokenizer or ())
-        if not specs:
-            specs = _own(spec)
-        plans.append((plan, specs))
-    execute(plans, out=out, lenient=False, overwrite=overwrite, processes=1, summary=summary_tables)
-
-
-def _own(model: str | None) -> tuple[str, ...]:
-    """The tokenizer that a model says is its own."""
-    from tokbench.models.completions import own_tokenizer
-
-    found = None if model is None else own_tokenizer(model)
-    if found is None:
-        what = "a tokenizer, for example mistral:tekken_240911" if model is None else f"the tokenizer of {model}"
-        raise OptionError("tokenizer", "", f"{what} (--tokenizer SPEC)")
-    return (found,)
+        plans.append((plan, tokenizers_of(tokenizer, spec)))
+    execute(
+        plans, out=out, lenient=not tokenizer and not model, overwrite=overwrite, processes=1, summary=summary_tables
+    )
