@@ -23,6 +23,8 @@ nox.options.sessions = ["lint", "types", "tests", "property", "wheel"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
+LM_EVAL = "lm-eval==0.4.13"
+"""The harness for which the task files were written; an environment of its own, never a dependency."""
 
 
 @dataclass(frozen=True)
@@ -184,16 +186,65 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site of documentation, strictly, and run every command that it shows."""
+    _install(session, "test", "docs")
+    session.run("mkdocs", "build", "--strict", "--site-dir", os.fspath(Path(session.create_tmp()) / "site"))
+    session.run("pytest", "tests/test_docs.py", *session.posargs)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The leaderboard in headless Chromium (Debian: chromium and chromium-driver)."""
+    _install(session, "test")
+    session.run("pytest", "tests/browser", "-rs", *session.posargs)
+
+
+@nox.session(name="inspect")
+def inspect_ai(session: nox.Session) -> None:
+    """The suites as tasks of inspect_ai, offline, and its logs read back."""
+    session.install("-e", ".[inspect,pytest]", "pytest-xdist")
+    session.run("pytest", "tests/integrations/test_bridge.py", "tests/integrations/test_inspect.py", *session.posargs)
+
+
+@nox.session
+def lm_eval(session: nox.Session) -> None:
+    """The task files in lm-eval, offline, and its samples read back."""
+    try:
+        session.install("-e", ".[pytest]", "pytest-xdist", LM_EVAL)
+    except nox.command.CommandFailed:
+        session.skip(f"{LM_EVAL} cannot be installed here: three of its requirements are source distributions")
+    session.run(
+        "pytest", "tests/integrations/test_lm_eval.py", *session.posargs,
+        env={"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"},
+    )  # fmt: skip
+
+
+_KEPT = ("README.md", "fixtures")  # of reports/, what no run makes
+_LARGE = shutil.ignore_patterns("leaderboard.*", "responses")
+
+
+@nox.session
 def leaderboard(session: nox.Session) -> None:
-    """Make ``reports/`` from nothing: the default run of the exactness suite and its leaderboard."""
-    session.install("-e", ".[mistral]")  # from the checkout itself, so that the record names its revision
+    """Make ``reports/`` from nothing: the default runs of tokenizers and of the n-gram models, and one leaderboard."""
+    session.install("-e", ".[mistral,report]")  # from the checkout itself, so that the record names its revision
+    target = Path("reports")
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "runs"
-        session.run("tokbench", "run", "exactness", "--profile", "core", "--out", os.fspath(out))
-        target = Path("reports") / "exactness"
-        shutil.rmtree(target, ignore_errors=True)
-        # the two large forms are made from the records in a second: tokbench report reports/exactness
-        shutil.copytree(out, target, ignore=shutil.ignore_patterns("leaderboard.csv", "leaderboard.json"))
+        made = Path(folder)
+        for suite in ("exactness", "arithmetic", "phantom"):
+            session.run("tokbench", "run", suite, "--profile", "core", "--out", os.fspath(made / suite))
+        toys = ("--model", "ngram:tiny", "--model", "ngram:tiny-sp")
+        session.run("tokbench", "run", "exactness", *toys, "--profile", "core", "--out", os.fspath(made / "bytes"))
+        for old in target.iterdir():
+            if old.name not in _KEPT:
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
+        shutil.copytree(made, target, ignore=_LARGE, dirs_exist_ok=True)
+    # CSV and JSON say the same and are large: tokbench report reports --format csv
+    formats = ("--format", "html", "--format", "markdown", "--format", "parquet")
+    session.run(
+        "tokbench", "report", *(os.fspath(path) for path in sorted(target.iterdir()) if path.name not in _KEPT),
+        "--out", os.fspath(target), *formats, "--title", "Tokenizers that come with tokbench and mistral-common",
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
