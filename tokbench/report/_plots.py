@@ -69,8 +69,9 @@ def chart(
     marks = [_mark(entry, row, series) for entry, row, series in points if row is not None and is_number(row.value)]
     if len(marks) < 2:  # noqa: PLR2004, one point compares nothing
         return None
+    known = any(mark.lo is not None for mark in marks)
     return Chart(
-        title, x, marks, _said(marks, as_percent=as_percent), domain=SHARE if as_percent else domain, rule=rule,
+        title, f"{x}, 95 % interval" if known else x, marks, _said(marks, as_percent=as_percent), domain=SHARE if as_percent else domain, rule=rule,
         rule_label=rule_label, percent=as_percent,
     )  # fmt: skip
 
