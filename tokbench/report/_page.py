@@ -8,6 +8,7 @@ from types import ModuleType
 from tokbench.report import _arithmetic, _bias, _charbench, _exactness, _phantom
 from tokbench.report._format import label, visible
 from tokbench.report._groups import Entry, Group, flat
+from tokbench.report._portraits import model_portraits, tokenizer_portraits
 from tokbench.report._tables import others
 from tokbench.report._view import Facets, GroupView, Page, Provenance
 from tokbench.results import Run
@@ -42,6 +43,8 @@ def build(
         notes=[*_incomplete(found), *_excluded(excluded)],
         provenance=[_provenance(group, entry, facts[entry.anchor], shared, links or {}) for group, entry in entries],
         shared=shared,
+        tokenizers=tokenizer_portraits(found),
+        models=model_portraits(found),
         facets=[_facets(group, entry) for group, entry in entries],
     )
 

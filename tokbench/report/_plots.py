@@ -71,9 +71,15 @@ def chart(
         return None
     known = any(mark.lo is not None for mark in marks)
     return Chart(
-        title, f"{x}, 95 % interval" if known else x, marks, _said(marks, as_percent=as_percent), domain=SHARE if as_percent else domain, rule=rule,
-        rule_label=rule_label, percent=as_percent,
-    )  # fmt: skip
+        title,
+        f"{x}, 95 % interval" if known else x,
+        marks,
+        _said(marks, as_percent=as_percent),
+        domain=SHARE if as_percent else domain,
+        rule=rule,
+        rule_label=rule_label,
+        percent=as_percent,
+    )
 
 
 def charts(*found: Chart | None) -> list[Chart]:

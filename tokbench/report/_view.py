@@ -116,12 +116,14 @@ class Piece:
         id: Its id, or None.
         partial: Whether it is no valid UTF-8 alone.
         marked: Whether it is the one that the picture is about.
+        between: Whether it stands between tokens and is none.
     """
 
     text: str
     id: int | None = None
     partial: bool = False
     marked: bool = False
+    between: bool = False
 
 
 @dataclass(frozen=True, slots=True)

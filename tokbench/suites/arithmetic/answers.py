@@ -107,6 +107,17 @@ def _described(item: Item) -> dict[str, object]:
     }  # fmt: skip
 
 
+def _cut(graded: Graded) -> dict[str, object]:
+    """What it takes to draw a wrong answer in the chunks of the tokenizer; nothing for the others, which are many."""
+    if _outcome(graded) != "wrong":
+        return {}
+    cut = graded.segmentation
+    return {
+        "calculation": graded.problem.text, "chunks": [list(sizes) for sizes in cut.chunks], "chunks_basis": cut.basis,
+        "wrong_digits": list(graded.wrong_digits),
+    }  # fmt: skip
+
+
 def _sample(item: Item, prompt: Prompt, graded: Graded, completion: Completion) -> Sample:
     reading = graded.reading
     return Sample(
@@ -128,7 +139,7 @@ def _sample(item: Item, prompt: Prompt, graded: Graded, completion: Completion) 
             "strict_label": graded.strict_label, "flags": sorted(graded.flags), "format_ok": reading.format_ok,
             "extraneous": reading.extraneous, "attempts": completion.attempts,
             "prompt_tokens": completion.prompt_tokens, "completion_tokens": completion.completion_tokens,
-            "logprobs": None if completion.logprobs is None else list(completion.logprobs),
+            "logprobs": None if completion.logprobs is None else list(completion.logprobs), **_cut(graded),
         },
     )  # fmt: skip
 
@@ -281,7 +292,7 @@ def replay_samples(replay: Replay) -> list[Sample]:
                     "row": row.number, "condition": row.group.name, "calculation": graded.problem.text,
                     "truncated": graded.truncated, "value": reading.value, "label": graded.label,
                     "strict_label": graded.strict_label, "flags": sorted(graded.flags),
-                    "format_ok": reading.format_ok, "extraneous": reading.extraneous,
+                    "format_ok": reading.format_ok, "extraneous": reading.extraneous, **_cut(graded),
                 },
             )
         )  # fmt: skip

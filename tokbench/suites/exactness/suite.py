@@ -27,6 +27,7 @@ from tokbench.suites.exactness.losses import loss_rows, survey
 from tokbench.suites.exactness.metrics import Measured, measure
 from tokbench.suites.exactness.parity import check_vocabulary, compare, compare_decoding
 from tokbench.suites.exactness.parity_rows import decode_rows, parity_rows
+from tokbench.suites.exactness.pictures import picture_rows, tellings_entry
 from tokbench.suites.exactness.segmenters import segmenter as find_words
 from tokbench.suites.exactness.texts import Text, embedded_corpus, read_parallel, read_text
 from tokbench.suites.exactness.vectors import check_vectors, find_sets, read_set, vector_rows
@@ -224,7 +225,8 @@ class ExactnessPlan:
             | {"rows": len(text.lines)}
             for text in (*self.texts, *self.parallel)
         ]
-        return [{**corpus, "source": "project", "rows": sum(len(text.lines) for text in embedded_corpus())}, *own]
+        lines = sum(len(text.lines) for text in embedded_corpus())
+        return [{**corpus, "source": "project", "rows": lines}, tellings_entry(), *own]
 
     @property
     def vectors_folder(self) -> Path | None:
@@ -296,6 +298,7 @@ class ExactnessPlan:
             if partner.info.slug not in {reference.info.slug for reference in references}:
                 parts.append(self.parity_part(tokenizer, partner, by_bytes=False))
         parts += [self.vector_part(tokenizer, entry) for entry in self.vector_sets(tokenizer)]
+        parts.append(Part("pictures", "telling texts", alone(partial(picture_rows, tokenizer))))
         parts.append(Part("digits", "digit policy", alone(partial(digit_rows, tokenizer, self.definition.digits))))
         parts.append(Part("metrics", "intrinsic metrics", alone(partial(self._metrics, tokenizer, references))))
         if settings.audit:

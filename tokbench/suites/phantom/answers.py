@@ -12,6 +12,7 @@ from tokbench.suites.asking import advance, ask
 from tokbench.suites.phantom.grading import ItemResult, TargetResult, grade
 from tokbench.suites.phantom.item import Item
 from tokbench.suites.phantom.metrics import cluster_of
+from tokbench.suites.phantom.slices import Slice
 from tokbench.tokenizers import Tokenizer
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ def _outcome(item: Item, found: TargetResult, completion: Completion) -> Outcome
     return "correct" if status in wanted else "wrong"
 
 
+def _bytes(side: Slice | None) -> list[str] | None:
+    """Bytes of each token inside the window, in hexadecimal digits."""
+    return None if side is None else [piece.hex() for piece in side.pieces]
+
+
 def rows_of(item: Item, completion: Completion, result: ItemResult) -> list[Sample]:
     """One row for each target of an item."""
     rows = []
@@ -70,6 +76,7 @@ def rows_of(item: Item, completion: Completion, result: ItemResult) -> list[Samp
                 "plural_like": change.plural_like, "ws_in": change.ws_in, "ws_out": change.ws_out,
                 "pieces_in": change.pieces_in, "pieces_out": change.pieces_out,
                 "cuts_added": list(change.cuts_added), "cuts_removed": list(change.cuts_removed),
+                "bytes_in": _bytes(found.before), "bytes_out": _bytes(found.after),
             }  # fmt: skip
         number = f"/{place}" if len(result.targets) > 1 else ""
         rows.append(
