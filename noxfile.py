@@ -214,10 +214,8 @@ def lm_eval(session: nox.Session) -> None:
         session.install("-e", ".[pytest]", "pytest-xdist", LM_EVAL)
     except nox.command.CommandFailed:
         session.skip(f"{LM_EVAL} cannot be installed here: three of its requirements are source distributions")
-    session.run(
-        "pytest", "tests/integrations/test_lm_eval.py", *session.posargs,
-        env={"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"},
-    )  # fmt: skip
+    tests = [f"tests/integrations/test_lm_eval{name}.py" for name in ("", "_files", "_harness")]
+    session.run("pytest", *tests, *session.posargs, env={"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"})
 
 
 _KEPT = ("README.md", "fixtures")  # of reports/, what no run makes

@@ -51,6 +51,7 @@ def test_the_wheel_carries_the_data_and_nothing_else(wheel: Path) -> None:
     ):  # fmt: skip
         assert f"tokbench/_data/{wanted}" in names
     assert "tokbench/py.typed" in names
+    assert "tokbench/integrations/lm_eval/tokbench_charbench.yaml" in names
     assert "_tokbench_pytest.py" in names
     assert not [name for name in names if name.startswith(("tests/", "reports/", "suites/", "fixtures/"))]
     assert wheel.stat().st_size < 3_000_000  # the word list is 0.9 MB of it
