@@ -12,8 +12,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from tokbench.errors import DuplicateRunError, RecordError
-from tokbench.report import TITLE, Cell, Format, Table, overview, render, write
+from tokbench.errors import DuplicateRunError, OptionError, RecordError, UnknownNameError
+from tokbench.report import TITLE, Cell, Format, Table, overview, render_bytes, select, write
 from tokbench.results import Run, scan
 
 __all__ = ["legends", "make_report", "overview_tables", "write_leaderboard"]
@@ -125,29 +125,55 @@ def write_leaderboard(directory: Path) -> tuple[list[Run], list[Path]]:
     return runs, write(runs, directory, force=True, excluded=_excluded(problems))
 
 
+def _chosen(runs: Sequence[Run], suites: Sequence[str], suite_version: str | None) -> list[Run]:
+    """The runs of some suites or of one suite version; a name that no run has is refused, not an empty report."""
+    known = sorted({str(run.group("run").get("suite")) for run in runs})
+    for name in suites:
+        if name not in known:
+            raise UnknownNameError("suite", name, tuple(known))
+    runs = select(runs, suites=suites)
+    versions = sorted({str(run.group("run").get("suite_version")) for run in runs})
+    if suite_version is not None and suite_version not in versions:
+        raise UnknownNameError("suite version", suite_version, tuple(versions))
+    return select(runs, suite_version=suite_version)
+
+
 def make_report(
     directories: Sequence[Path],
     out: Path | None,
-    fmt: str | None,
+    formats: Sequence[str],
     *,
     title: str | None,
     force: bool,
     only_check: bool,
+    suites: Sequence[str] = (),
+    suite_version: str | None = None,
 ) -> int:
     """Read runs and write a report.
 
     Args:
         directories: Directories of runs.
-        out: File or directory; without it a format goes to standard output, and no format means
+        out: File or directory; without it one format goes to standard output, and none or several mean
             ``leaderboard.*`` in the first directory.
-        fmt: A format, or None.
+        formats: Formats; none for what the name of ``out`` says.
         title: Title of the page, or None for the usual one.
         force: Replace files that exist.
         only_check: Read the records, say what is wrong with them and write nothing.
+        suites: Names of the suites that are shown; empty for all.
+        suite_version: The suite version that is shown, or None for all.
 
     Returns:
         Exit status: 0 good, 1 some runs were left out, 3 there is no run that can be used.
+
+    Raises:
+        UnknownNameError: If no run is of a suite, or of the suite version.
+        OptionError: If Parquet would go to a terminal.
     """
+    to_stdout = out is None and len(formats) == 1
+    if to_stdout and "parquet" in formats and sys.stdout.isatty():
+        raise OptionError(
+            "format", "parquet", "a file for it (--out FILE): Parquet is no text that a terminal could show"
+        )
     errors = Console(stderr=True, highlight=False)
     runs, problems = scan(*directories)
     for problem in problems:
@@ -155,19 +181,19 @@ def make_report(
     if not runs:
         errors.print("no run can be used", style="red")
         return _NOTHING
+    runs = _chosen(runs, suites, suite_version)
     status = _SOME_EXCLUDED if problems else 0
     if only_check:
-        errors.print(f"{len(runs)} runs can be read")
+        errors.print(f"{len(runs)} run{'s' * (len(runs) != 1)} can be read")
         return status
     excluded = _excluded(problems)
-    formats = [cast("Format", fmt)] if fmt else []
+    kinds = [cast("Format", name) for name in formats]
     title = title or TITLE
-    if out is None and formats:
-        text = render(runs, title=title, format=formats[0], excluded=excluded)
-        sys.stdout.buffer.write(text.encode())
+    if to_stdout:
+        sys.stdout.buffer.write(render_bytes(runs, title=title, format=kinds[0], excluded=excluded))
         return status
     for path in write(
-        runs, out or directories[0], title=title, formats=formats, force=force or out is None, excluded=excluded
+        runs, out or directories[0], title=title, formats=kinds, force=force or out is None, excluded=excluded
     ):
         Console(highlight=False).print(str(path), markup=False, soft_wrap=True)
     return status

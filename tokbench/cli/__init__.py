@@ -18,6 +18,7 @@ from tokbench.cli._analyze import analyze
 from tokbench.cli._bytes import app as bytes_app
 from tokbench.cli._common import EXIT_USAGE, console, text_argument
 from tokbench.cli._compare import compare
+from tokbench.cli._import import import_inspect, import_lm_eval, lm_eval_path
 from tokbench.cli._options import (
     Format,
     LawsOption,
@@ -53,6 +54,9 @@ app.add_typer(runs, name="run")
 app.add_typer(bytes_app)
 app.command()(analyze)
 app.command()(compare)
+app.command("import-inspect")(import_inspect)
+app.command("import-lm-eval")(import_lm_eval)
+app.command("lm-eval-path")(lm_eval_path)
 
 
 def _version(value: bool) -> None:  # noqa: FBT001, the form that typer calls
@@ -231,9 +235,18 @@ def report(
         Path | None, typer.Option(metavar="FILE", help="Where to write; leaderboard.* in DIR by default.")
     ] = None,
     fmt: Annotated[
-        Format | None, typer.Option("--format", help="html, markdown, csv or json; to standard output without --out.")
+        list[Format] | None,
+        typer.Option(
+            "--format", help="html, markdown, csv, json or parquet; one goes to standard output without --out."
+        ),
     ] = None,
     title: Annotated[str | None, typer.Option(help="Title of the page.")] = None,
+    suite: Annotated[
+        str | None, typer.Option(metavar="NAME,NAME", help="Only runs of these suites, joined by commas.")
+    ] = None,
+    suite_version: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="Only runs of this version of a suite.")
+    ] = None,
     *,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
     only_check: Annotated[bool, typer.Option("--check", help="Validate the records and write nothing.")] = False,
@@ -242,7 +255,16 @@ def report(
     from tokbench._terminal.reporting import make_report
 
     raise typer.Exit(
-        make_report(directories, out, fmt.value if fmt else None, title=title, force=force, only_check=only_check)
+        make_report(
+            directories,
+            out,
+            [one.value for one in dict.fromkeys(fmt or [])],
+            title=title,
+            force=force,
+            only_check=only_check,
+            suites=tuple(suite.split(",")) if suite else (),
+            suite_version=suite_version,
+        )
     )
 
 

@@ -49,6 +49,7 @@ class Format(StrEnum):
     markdown = "markdown"
     csv = "csv"
     json = "json"
+    parquet = "parquet"
 
 
 class Segmenter(StrEnum):

@@ -82,7 +82,7 @@ def _plain(row: Metric | None, otherwise: str = _NONE) -> Cell:
 
 
 def _sample(entry: Entry, item_id: str) -> Sample | None:
-    return next((row for row in entry.samples if row.item_id == item_id), None)
+    return next((row for row in entry.with_prefix(item_id) if row.item_id == item_id), None)
 
 
 # ---------------------------------------------------------------------- overview
@@ -210,8 +210,8 @@ def _ranking(group: Group) -> Section | None:
             if (why := barred(one.entry)) is not None:
                 cells[one.entry.anchor] = why
             elif name in one.conditions:
-                asked = pl.col("detail").str.json_path_match("$.condition") == name
-                given[one.entry.anchor] = answers(one.entry, (pl.col("metric") == METRIC) & asked)
+                where = (pl.col("metric") == METRIC) & (pl.col("detail.condition") == name)
+                given[one.entry.anchor] = answers(one.entry, where, fields=("condition",))
             else:
                 cells[one.entry.anchor] = missing("not asked")
         contests.append(Contest(name, given, cells))

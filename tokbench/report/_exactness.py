@@ -172,7 +172,7 @@ def _laws(group: Group) -> Section | None:
                 continue
             anchor = anchors[entry.anchor, name] = f"{group.anchor}-c{len(anchors) + 1}"
             word = _LAW_WORDS[row.outcome][0]
-            details.append(Detail(f"{entry.label}: {label(name)} {word}", message(row), anchor))
+            details.append(Detail(f"{entry.label}: {label(name)} {word}", message(row), anchor, entry.anchor))
     rows = []
     for entry in group.entries:
         cells = [row_head(entry)]

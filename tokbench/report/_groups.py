@@ -7,15 +7,26 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from tokbench.report._format import label
-from tokbench.results import Metric, Run, Sample
+from tokbench.results import Metric, Run, Sample, escape, unescape
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
-@dataclass(slots=True)
+_FAULTS = ("wrong", "failed", "invalid")
+_DECIDES = {"failed": 0, "invalid": 1, "wrong": 2, "correct": 3, "skipped": 4}
+
+
+@dataclass
 class Entry:
-    """One run in a group, with its rows in a canonical order.
+    """One run in a group. Its rows stay in their frame, and only those that are asked for become objects.
+
+    Whatever it returns is in an order that does not depend on the order of the rows in the run.
 
     Attributes:
         run: The run.
@@ -26,12 +37,11 @@ class Entry:
     run: Run
     label: str = ""
     anchor: str = ""
-    samples: list[Sample] = field(default_factory=list)
-    metrics: list[Metric] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.samples = sorted(self.run.sample_rows, key=repr)
-        self.metrics = sorted(self.run.metric_rows, key=lambda row: (row.metric, row.filter, row.unit, repr(row)))
+    @cached_property
+    def metrics(self) -> list[Metric]:
+        """Its metrics, sorted by name, filter and unit."""
+        return sorted(self.run.metric_rows, key=lambda row: (row.metric, row.filter, row.unit, repr(row)))
 
     @property
     def tokenizer(self) -> dict[str, object]:
@@ -43,25 +53,110 @@ class Entry:
         """Spec of the tokenizer."""
         return label(str(self.tokenizer.get("spec", "")))
 
-    @property
+    @cached_property
     def laws(self) -> dict[str, Sample]:
         """For each law the row that decides it: an error before a failure before a pass before a skip."""
-        order = {"failed": 0, "invalid": 1, "wrong": 2, "correct": 3, "skipped": 4}
         found: dict[str, Sample] = {}
-        for row in sorted(self.with_prefix("law/"), key=lambda row: (order[row.outcome], repr(row))):
+        for row in sorted(self.with_prefix("law/"), key=lambda row: (_DECIDES[row.outcome], repr(row))):
             found.setdefault(row.item_id.removeprefix("law/"), row)
         return dict(sorted(found.items()))
 
+    @cached_property
+    def _fields(self) -> dict[str, pl.Series]:
+        return {}
+
+    def frame(self, *fields: str) -> pl.DataFrame:
+        """The samples with fields of their ``detail`` as columns, each read once: JSON is dear, and asked for often.
+
+        Args:
+            fields: Names of fields that hold text, numbers or truth values. The column of ``status`` is called
+                ``detail.status`` and is text: a number in digits, ``true`` or ``false``, null where there is none.
+        """
+        import polars as pl
+
+        for name in fields:
+            if name not in self._fields:
+                values = pl.col("detail").str.json_path_match(f"$.{name}")
+                self._fields[name] = self.run.samples.select(values.alias(f"detail.{name}")).to_series()
+        return self.run.samples.with_columns(self._fields[name] for name in fields)
+
+    def rows(self, where: pl.Expr) -> list[Sample]:
+        """Sample rows that an expression over the columns of :attr:`Run.samples` chooses.
+
+        Args:
+            where: The expression. Strings in the columns are escaped (:func:`tokbench.results.escape`).
+        """
+        return sorted(self.run.chosen(where), key=repr)
+
     def with_prefix(self, prefix: str) -> list[Sample]:
         """Sample rows of items whose name begins so."""
-        return [row for row in self.samples if row.item_id.startswith(prefix)]
+        return self.rows(_begins(prefix))
+
+    def wrong(self, limit: int, prefix: str = "") -> list[Sample]:
+        """The first sample rows, by the name of the item, that are wrong, failed or invalid.
+
+        Args:
+            limit: How many at most.
+            prefix: What the name of the item begins with.
+        """
+        import polars as pl
+
+        where = _begins(prefix) & pl.col("outcome").is_in(_FAULTS)
+        first = self.run.samples.lazy().filter(where).select("item_id").collect()["item_id"].sort().head(limit)
+        if first.is_empty():
+            return []
+        # all rows of the last item, so that a cut among them does not depend on their order in the run
+        chosen = self.run.chosen(where & (pl.col("item_id") <= first[-1]))
+        return sorted(chosen, key=lambda row: (escape(row.item_id).encode(), repr(row)))[:limit]
+
+    def faults(self, prefix: str, parts: int = 2) -> dict[str, int]:
+        """How many sample rows are wrong, failed or invalid, by parts of the name of the item, sorted.
+
+        Args:
+            prefix: What the name of the item begins with.
+            parts: How many parts between slashes behind the first one tell what is counted together: with two,
+                ``parity/hf-x/ascii/00042`` counts for ``hf-x/ascii``.
+        """
+        import polars as pl
+
+        found = self.run.samples.lazy().filter(_begins(prefix) & pl.col("outcome").is_in(_FAULTS))
+        part = pl.col("item_id").str.split("/").list.slice(1, parts).list.join("/")
+        counted = found.select(part.alias("part")).group_by("part").len().collect()
+        return {unescape(name): number for name, number in sorted(counted.iter_rows())}
+
+    def outcomes(self, *, metric: str | None = None, stratum: str | None = None) -> pl.DataFrame:
+        """What became of each item that was not skipped.
+
+        Args:
+            metric: Only rows that count towards this metric.
+            stratum: Only rows of this class of items.
+
+        Returns:
+            A frame with the columns ``item_id``, ``outcome``, ``stratum``, ``cluster`` and ``score``, sorted by them;
+            strings are escaped (:func:`tokbench.results.escape`).
+        """
+        import polars as pl
+
+        where = pl.col("outcome") != "skipped"
+        for name, wanted in (("metric", metric), ("stratum", stratum)):
+            if wanted is not None:
+                where &= pl.col(name) == escape(wanted)
+        return self.run.samples.filter(where).select(_OUTCOME_COLUMNS).sort(_OUTCOME_COLUMNS)
 
     def named(self, *names: str) -> list[Metric]:
         """Metrics of these names; a name that ends in a point stands for all that begin so."""
-        return [
-            row for row in self.metrics
-            if any(row.metric == name or (name.endswith(".") and row.metric.startswith(name)) for name in names)
-        ]  # fmt: skip
+        exact = {name for name in names if not name.endswith(".")}
+        begins = tuple(name for name in names if name.endswith("."))
+        return [row for row in self.metrics if row.metric in exact or (begins and row.metric.startswith(begins))]
+
+
+_OUTCOME_COLUMNS = ("item_id", "outcome", "stratum", "cluster", "score")
+
+
+def _begins(prefix: str) -> pl.Expr:
+    import polars as pl
+
+    return pl.col("item_id").str.starts_with(escape(prefix))
 
 
 @dataclass(slots=True)
@@ -102,14 +197,30 @@ def groups(runs: Iterable[Run]) -> list[Group]:
         about, tool = run.group("run"), run.group("tokbench")
         key = (str(about.get("suite")), str(about.get("suite_version")), str(tool.get("profile")), _items(run))
         found.setdefault(key, []).append(Entry(run))
-    anchors = Counter(slug("-".join(key[:3])) for key in found)
+    anchors = Counter(_anchor(key) for key in found)
+    short = Counter(_short(entry) for entries in found.values() for entry in entries)
     result = []
     for key, entries in sorted(found.items()):
-        anchor = slug("-".join(key[:3]))
+        anchor = _anchor(key)
         group = Group(*key, entries, anchor if anchors[anchor] == 1 else f"{anchor}-{key[3]}")
         _name(group)
+        for number, entry in enumerate(group.entries, 1):
+            own = _short(entry)
+            entry.anchor = own if own and short[own] == 1 else f"{group.anchor}-run{number}"
         result.append(group)
     return result
+
+
+def _anchor(key: tuple[str, str, str, str]) -> str:
+    """Anchor of a group: suite, version and profile; most versions begin with the suite."""
+    suite, version, profile, _ = key
+    return slug("-".join([version, profile] if version.startswith(suite) else [suite, version, profile]))
+
+
+def _short(entry: Entry) -> str:
+    """An anchor of few characters, which does not depend on what else is on the page: each row has it twice."""
+    digits = str(entry.run.group("run").get("key", ""))[:7]
+    return f"r{digits}" if re.fullmatch("[0-9a-f]{7}", digits) else ""
 
 
 def _name(group: Group) -> None:
@@ -125,8 +236,6 @@ def _name(group: Group) -> None:
         if seen[entry.label] > 1:
             entry.label += f" ({label(str(entry.run.group('run').get('key', ''))[:8])})"
     group.entries.sort(key=lambda entry: (entry.label, entry.run.id, str(entry.run.group("run").get("key"))))
-    for number, entry in enumerate(group.entries, 1):
-        entry.anchor = f"{group.anchor}-run{number}"
 
 
 def flat(value: object, prefix: str = "") -> list[tuple[str, str]]:

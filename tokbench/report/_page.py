@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import ModuleType
 
 from tokbench.report import _arithmetic, _bias, _charbench, _exactness, _phantom
 from tokbench.report._format import label, visible
 from tokbench.report._groups import Entry, Group, flat
+from tokbench.report._pictures import telling
 from tokbench.report._portraits import model_portraits, tokenizer_portraits
 from tokbench.report._tables import others
 from tokbench.report._view import Facets, GroupView, Page, Provenance
 from tokbench.results import Run
 
-_HIDDEN = ("schema", "run.key", "files")  # what the table of a run leaves to run.json itself
+_HIDDEN = ("schema", "run.key", "files", "outcome.skipped")  # what the table of a run leaves to run.json itself
 
 
 def newest(runs: Sequence[Run]) -> str:
@@ -28,24 +29,34 @@ def build(
     title: str,
     excluded: Sequence[tuple[str, str]] = (),
     links: Mapping[str, str] | None = None,
+    downloads: Sequence[str] = (),
 ) -> Page:
     """Everything that a report says, in a fixed order."""
     entries = [(group, entry) for group in found for entry in group.entries]
     runs = [entry.run for _, entry in entries]
     facts = {entry.anchor: _facts(entry) for _, entry in entries}
     shared = _shared(list(facts.values()))
+    by_group = {
+        group.anchor: [fact for fact in _shared([facts[entry.anchor] for entry in group.entries]) if fact not in shared]
+        for group in found
+    }
     versions = sorted({str(run.group("tokbench").get("version")) for run in runs})
     return Page(
         title=label(title),
         date=label(newest(runs)),
         version=label(", ".join(versions)),
-        groups=[_group(group) for group in found],
+        groups=[_group(group, by_group[group.anchor]) for group in found],
         notes=[*_incomplete(found), *_excluded(excluded)],
-        provenance=[_provenance(group, entry, facts[entry.anchor], shared, links or {}) for group, entry in entries],
+        provenance=[
+            _provenance(group, entry, facts[entry.anchor], {*shared, *by_group[group.anchor]}, links or {})
+            for group, entry in entries
+        ],
         shared=shared,
         tokenizers=tokenizer_portraits(found),
         models=model_portraits(found),
+        telling=telling(found),
         facets=[_facets(group, entry) for group, entry in entries],
+        downloads=downloads,
     )
 
 
@@ -62,7 +73,7 @@ def suite_of(group: Group) -> ModuleType | None:
     return None
 
 
-def _group(group: Group) -> GroupView:
+def _group(group: Group, shared: Sequence[tuple[str, str]]) -> GroupView:
     suite = suite_of(group)
     parts = [others(group, own=())] if suite is None else suite.sections(group)
     lines = []
@@ -71,7 +82,7 @@ def _group(group: Group) -> GroupView:
         lines.append((entry.label, line + ("" if entry.run.complete else "; run not finished"), entry.anchor))
     count = len(group.entries)
     sub = f"profile {label(group.profile)}; {count} run{'s' * (count != 1)}; items and options {group.items}"
-    return GroupView(group.anchor, group.heading, sub, lines, [part for part in parts if part is not None])
+    return GroupView(group.anchor, group.heading, sub, lines, [part for part in parts if part is not None], shared)
 
 
 def _incomplete(found: Sequence[Group]) -> list[str]:
@@ -91,7 +102,8 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
     return [
         (name, value)
         for name, value in flat(entry.run.record)
-        if not any(name == hidden or name.startswith(f"{hidden}.") for hidden in _HIDDEN) and name != "tokbench.command"
+        if not any(name == hidden or name.startswith((f"{hidden}.", f"{hidden} ")) for hidden in _HIDDEN)
+        and name != "tokbench.command"
     ]
 
 
@@ -107,10 +119,9 @@ def _provenance(
     group: Group,
     entry: Entry,
     facts: Sequence[tuple[str, str]],
-    shared: Sequence[tuple[str, str]],
+    common: Collection[tuple[str, str]],
     links: Mapping[str, str],
 ) -> Provenance:
-    common = set(shared)
     return Provenance(
         anchor=entry.anchor,
         title=f"{entry.label}, {group.heading}, profile {label(group.profile)}",

@@ -10,7 +10,7 @@ from tokbench.report._plots import chart, charts
 from tokbench.report._ranking import Answers, Contest, answers, barred, ranking_section
 from tokbench.report._tables import missing, others, row_head
 from tokbench.report._view import Cell, Column, Detail, Section, Table
-from tokbench.results import Metric, Sample
+from tokbench.results import Metric, Sample, escape
 from tokbench.suites.phantom.alternatives import MARKERS
 from tokbench.suites.phantom.answers import METRIC
 from tokbench.suites.phantom.classify import CLASSES, PAPER
@@ -199,7 +199,7 @@ def _ranking(group: Group) -> Section | None:
     asked = _asked(group)
     if not asked:
         return None
-    status, marked = (pl.col("detail").str.json_path_match(f"$.{name}") for name in ("status", "marking"))
+    status, marked = pl.col("detail.status"), pl.col("detail.marking")
     contests = []
     for marking in MARKINGS:
         cells: dict[str, Cell] = {}
@@ -209,7 +209,7 @@ def _ranking(group: Group) -> Section | None:
                 cells[entry.anchor] = why
             elif marking in _markings(entry):
                 where = (pl.col("metric") == METRIC) & (marked == marking) & status.is_in(_COUNTED)
-                given[entry.anchor] = answers(entry, where, status != "DIFFERENT")
+                given[entry.anchor] = answers(entry, where, status != "DIFFERENT", ("status", "marking"))
             else:
                 cells[entry.anchor] = missing("not under this marking")
         contests.append(Contest(marking, given, cells))
@@ -302,14 +302,23 @@ def _example(row: Sample) -> str:
 
 def _telling(entry: Entry) -> list[Sample]:
     """The first target of each class, those without a reason first: they say most."""
-    different = [row for row in entry.samples if _detail(row).get("status") == "DIFFERENT"]
-    different.sort(key=lambda row: (_detail(row).get("context_explained") is not False,
-                                    not _detail(row).get("strict"), row.item_id))  # fmt: skip
-    first: dict[object, Sample] = {}
-    for row in different:
-        first.setdefault(_detail(row).get("label"), row)
-    chosen = list(first.values())
-    return [*chosen, *(row for row in different if row not in chosen)][:_EXAMPLES]
+    import polars as pl
+
+    explained = (pl.col("detail.context_explained") != "false").fill_null(value=True)
+    loose = (pl.col("detail.strict") != "true").fill_null(value=True)
+    chosen = (
+        entry.frame("status", "label", "context_explained", "strict")
+        .filter(pl.col("detail.status") == "DIFFERENT")
+        .select("item_id", "detail.label", explained, loose)
+        .sort("detail.context_explained", "detail.strict", "item_id")
+        .with_row_index("place")
+        .with_columns((pl.col("place") != pl.col("place").min().over("detail.label")).alias("again"))
+        .sort("again", "place")["item_id"]
+        .head(_EXAMPLES)
+    )
+    order = {name: place for place, name in enumerate(chosen)}
+    found = entry.rows(pl.col("item_id").is_in(chosen.to_list()))
+    return sorted(found, key=lambda row: order[escape(row.item_id)])
 
 
 def _examples(group: Group) -> Section | None:
@@ -318,7 +327,9 @@ def _examples(group: Group) -> Section | None:
         rows = _telling(entry)
         if rows:
             code = "\n\n".join(map(_example, rows))
-            details.append(Detail(f"{entry.label}: {len(rows)} of the targets that came back different", code))
+            details.append(
+                Detail(f"{entry.label}: {len(rows)} of the targets that came back different", code, run=entry.anchor)
+            )
     if not details:
         return None
     return Section(f"{group.anchor}-examples", "Examples", "", [], details, "Targets under other ids")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from tokbench.report._format import count, label
-from tokbench.report._groups import Entry
+from tokbench.report._groups import Entry, Group
 from tokbench.report._view import Picture, Piece
 from tokbench.results import Sample
 
@@ -133,21 +133,36 @@ def _encoded(text: str) -> bytes:
 def _of_row(row: Sample) -> Picture:
     detail: Mapping[str, object] = row.detail or {}
     title = str(detail.get("title") or row.item_id.partition("/")[2])
-    see = _sentence(str(detail.get("see") or ""))
     data = from_hex(detail.get("bytes"))
     if data is None:
-        return picture(title, [], see, _sentence(f"No picture: {row.message or _UNREADABLE}"))
+        return picture(title, [], _sentence(f"No picture: {row.message or _UNREADABLE}"))
     kinds = detail.get("kinds")
     known = kinds if isinstance(kinds, Sequence) and not isinstance(kinds, str) else ()
     tokens = f"{count(len(data))} token{'s' * (len(data) != 1)}."
-    return picture(title, pieces(data, row.ids, kinds=known), tokens, see, _difference(row, data, detail))
+    return picture(title, pieces(data, row.ids, kinds=known), tokens, _difference(row, data, detail))
 
 
-def tokenizer_pictures(entry: Entry) -> list[Picture]:
-    """The telling texts of a run of the suite exactness, in their order."""
-
+def _in_order(entry: Entry) -> list[Sample]:
     def order(row: Sample) -> tuple[int, str]:
         place = (row.detail or {}).get("place")
         return (place if isinstance(place, int) else 0, repr(row))
 
-    return [_of_row(row) for row in sorted(entry.with_prefix("picture/"), key=order)]
+    return sorted(entry.with_prefix("picture/"), key=order)
+
+
+def tokenizer_pictures(entry: Entry) -> list[Picture]:
+    """The telling texts of a run of the suite exactness, in their order."""
+    return [_of_row(row) for row in _in_order(entry)]
+
+
+def telling(found: Iterable[Group]) -> list[tuple[str, str]]:
+    """For each telling text of some run its title and what to see in it, once: the pictures do not repeat it."""
+    said: dict[tuple[str, str], None] = {}
+    for group in found:
+        for entry in group.entries:
+            for row in _in_order(entry):
+                detail = row.detail or {}
+                see = _sentence(str(detail.get("see") or ""))
+                if see:
+                    said[_of_row(row).title, see] = None
+    return list(said)

@@ -52,21 +52,26 @@ class Contest:
     barred: Mapping[str, Cell]
 
 
-def answers(entry: Entry, where: pl.Expr, right: pl.Expr | None = None) -> Answers:
+def answers(entry: Entry, where: pl.Expr, right: pl.Expr | None = None, fields: Sequence[str] = ()) -> Answers:
     """Answers of a run.
 
     Args:
         entry: The run.
         where: Which of its sample rows belong to the question. Skipped ones never do.
         right: Whether a row is right; by default its outcome says so.
+        fields: Fields of ``detail`` that the expressions need, in columns ``detail.<field>``.
     """
     import polars as pl
 
-    chosen = entry.run.samples.filter((pl.col("outcome") != "skipped") & where).select(
-        "item_id",
-        # an item that names no cluster stands alone
-        pl.when(pl.col("cluster").fill_null("") == "").then("item_id").otherwise("cluster").alias("cluster"),
-        (pl.col("outcome") == "correct" if right is None else right).alias("right"),
+    chosen = (
+        entry.frame(*fields)
+        .filter((pl.col("outcome") != "skipped") & where)
+        .select(
+            "item_id",
+            # an item that names no cluster stands alone
+            pl.when(pl.col("cluster").fill_null("") == "").then("item_id").otherwise("cluster").alias("cluster"),
+            (pl.col("outcome") == "correct" if right is None else right).alias("right"),
+        )
     )
     names = chosen["item_id"].to_list()
     return Answers(
@@ -157,10 +162,10 @@ def ranking_section(group: Group, contests: Sequence[Contest], *, question: str,
     return Section(
         anchor, title,
         f"{intro} Only items that every ranked run has answered or failed count; the share on all of its own items "
-        "stands beside. Pairs are compared on the same items by the exact McNemar test (by a bootstrap over clusters "
-        "where items share a word or template), corrected by Holm: runs that share a letter are not separated. Best "
-        "rank: 1 and the runs significantly above; worst: all, less those significantly below. Scripted, replayed and "
-        "built-in models are never ranked.",
+        "stands beside. Pairs are compared on the same items by the exact McNemar test (and by a bootstrap over "
+        "clusters where items share a word or template: the larger p counts), corrected by Holm: runs that share a "
+        "letter are not separated. Best rank: 1 and the runs significantly above; worst: all, less those "
+        "significantly below. Scripted, replayed and built-in models are never ranked.",
         [Table("Ranking", columns, rows)],
     )  # fmt: skip
 

@@ -1,29 +1,38 @@
-"""The two entries of the report: :func:`render` makes text, :func:`write` puts it into files."""
+"""Entries of the report: :func:`render` makes text, :func:`table` a frame, :func:`write` puts either into files."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from tokbench.errors import OptionError, OutputDirectoryError
 from tokbench.report import _exactness
+from tokbench.report._data import as_csv, as_frame, as_json, parquet
 from tokbench.report._groups import groups
+from tokbench.report._html import html
 from tokbench.report._page import build, suite_of
-from tokbench.report._text import as_csv, as_json, markdown
-from tokbench.report._view import Page, Table
-from tokbench.report._words import METRICS, QUESTIONS
+from tokbench.report._text import markdown
+from tokbench.report._view import Table
 from tokbench.results import Run
 
-Format = Literal["html", "markdown", "csv", "json"]
+if TYPE_CHECKING:
+    import polars as pl
+
+TextFormat = Literal["html", "markdown", "csv", "json"]
+Format = Literal["html", "markdown", "csv", "json", "parquet"]
+TEXT_FORMATS: tuple[TextFormat, ...] = get_args(TextFormat)
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 _SUFFIXES: Mapping[str, Format] = {
     ".html": "html", ".htm": "html", ".md": "markdown", ".markdown": "markdown", ".csv": "csv", ".json": "json",
+    ".parquet": "parquet",
 }  # fmt: skip
 _NAMES: Mapping[Format, str] = {
     "html": "leaderboard.html", "markdown": "leaderboard.md", "csv": "leaderboard.csv", "json": "leaderboard.json",
+    "parquet": "leaderboard.parquet",
 }  # fmt: skip
 TITLE = "tokbench results"
 
@@ -52,28 +61,14 @@ def overview(runs: Sequence[Run]) -> list[Table]:
     return found
 
 
-def _html(page: Page) -> str:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    meanings = list(METRICS.values())
-    return environment.get_template("report.html.j2").render(page=page, questions=QUESTIONS, meanings=meanings)
-
-
 def render(
     runs: Sequence[Run],
     *,
     title: str = TITLE,
-    format: Format = "html",  # noqa: A002 - the name of the option on the command line
+    format: TextFormat = "html",  # noqa: A002 - the name of the option on the command line
     excluded: Sequence[tuple[str, str]] = (),
     links: Mapping[str, str] | None = None,
+    downloads: Sequence[str] = (),
 ) -> str:
     """The report on some runs as text. Pure: the same arguments give the same text, runs in any order.
 
@@ -83,21 +78,67 @@ def render(
         format: ``html``, ``markdown``, ``csv`` or ``json``.
         excluded: Name and reason of each run that was left out; HTML, Markdown and JSON show them.
         links: For run ids the address of the raw files, relative to the page; only HTML uses it.
+        downloads: Names of files beside the page that hold the same numbers; only HTML uses it.
+
+    Raises:
+        OptionError: If there is no such format.
+    """
+    if format not in TEXT_FORMATS:
+        raise OptionError("format", format, f"one of {', '.join(TEXT_FORMATS)}")
+    found = groups(runs)
+    if format == "csv":
+        return as_csv(found)
+    page = build(found, title=title, excluded=excluded, links=links, downloads=downloads)
+    if format == "markdown":
+        return markdown(page, found)
+    if format == "json":
+        return as_json(page, found)
+    return html(page)
+
+
+def table(runs: Sequence[Run]) -> pl.DataFrame:
+    """All metrics and laws of runs, one a row: the rows and columns of the CSV, with their types.
+
+    Pure: the same runs give the same frame, in whatever order they come.
+
+    Args:
+        runs: The runs, as :func:`tokbench.results.load` read them.
+
+    Returns:
+        A frame with the columns of the CSV: ``complete`` is a truth value, counts are whole numbers, what a run has not
+        (an interval, a model) is null, and all else is text in which only characters that show themselves stand as they
+        are.
+    """
+    return as_frame(groups(runs))
+
+
+def render_bytes(
+    runs: Sequence[Run],
+    *,
+    title: str = TITLE,
+    format: Format = "html",  # noqa: A002 - the name of the option on the command line
+    excluded: Sequence[tuple[str, str]] = (),
+    links: Mapping[str, str] | None = None,
+    downloads: Sequence[str] = (),
+) -> bytes:
+    """A report as a file holds it: what :func:`render` gives in UTF-8, or :func:`table` as Parquet.
+
+    Args:
+        runs: The runs.
+        title: Title of the report.
+        format: Any of :data:`FORMATS`.
+        excluded: As for :func:`render`.
+        links: As for :func:`render`.
+        downloads: As for :func:`render`.
 
     Raises:
         OptionError: If there is no such format.
     """
     if format not in FORMATS:
         raise OptionError("format", format, f"one of {', '.join(FORMATS)}")
-    found = groups(runs)
-    if format == "csv":
-        return as_csv(found)
-    page = build(found, title=title, excluded=excluded, links=links)
-    if format == "markdown":
-        return markdown(page, found)
-    if format == "json":
-        return as_json(page, found)
-    return _html(page)
+    if format == "parquet":
+        return parquet(table(runs))
+    return render(runs, title=title, format=format, excluded=excluded, links=links, downloads=downloads).encode()
 
 
 def _links(runs: Iterable[Run], beside: Path) -> dict[str, str]:
@@ -125,7 +166,7 @@ def write(
         runs: The runs.
         out: A file (its suffix names the format unless ``formats`` holds one), or a directory.
         title: Title of the report.
-        formats: Formats; by default that of the suffix, or all four for a directory.
+        formats: Formats; by default that of the suffix, or for a directory all that are text.
         force: Replace files that exist.
         excluded: Name and reason of each run that was left out.
 
@@ -143,21 +184,25 @@ def write(
             str(next(iter(targets)).parent), f"{', '.join(existing)} exists already: use --force to replace it"
         )
     for path, kind in targets.items():
-        text = render(runs, title=title, format=kind, excluded=excluded, links=_links(runs, path.parent))
+        beside = sorted(other.name for other in targets if other != path)
+        data = render_bytes(
+            runs, title=title, format=kind, excluded=excluded, links=_links(runs, path.parent), downloads=beside
+        )
         draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_bytes(text.encode())
+            draft.write_bytes(data)
             draft.replace(path)
         except OSError as error:
-            draft.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # where a folder on the way is a file, there is no draft
+                draft.unlink()
             raise OutputDirectoryError(str(path.parent), f"{path.name} cannot be written ({error.strerror})") from error
     return list(targets)
 
 
 def _targets(out: Path, formats: Sequence[Format]) -> dict[Path, Format]:
     if out.is_dir() or (not out.suffix and len(formats) != 1):
-        return {out / _NAMES[kind]: kind for kind in formats or FORMATS}
+        return {out / _NAMES[kind]: kind for kind in formats or TEXT_FORMATS}
     if len(formats) > 1:
         raise OptionError("out", str(out), "a directory where several formats are wanted")
     kind = formats[0] if formats else _SUFFIXES.get(out.suffix.lower())

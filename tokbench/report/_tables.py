@@ -91,16 +91,12 @@ def _share_cells(row: Metric, *, wanted: int) -> list[Cell]:
 
 def _examples(entry: Entry, prefix: str) -> list[Detail]:
     """The first failing items, folded by the two parts of the name behind the prefix."""
-    found: dict[str, list[Sample]] = {}
-    for row in entry.with_prefix(prefix):
-        if row.outcome in {"wrong", "failed", "invalid"}:
-            found.setdefault("/".join(row.item_id.split("/")[1:3]), []).append(row)
     details = []
-    for name, rows in sorted(found.items()):
-        shown = rows[:_SHOWN_EXAMPLES]
-        more = f" (the first {len(shown)} of {len(rows)})" if len(rows) > len(shown) else ""
+    for name, total in entry.faults(prefix).items():
+        shown = entry.wrong(_SHOWN_EXAMPLES, f"{prefix}{name}/") or entry.wrong(_SHOWN_EXAMPLES, f"{prefix}{name}")
+        more = f" (the first {len(shown)} of {total})" if total > len(shown) else ""
         code = "\n\n".join(f"{visible(row.item_id)}\n{message(row)}" for row in shown)
-        details.append(Detail(f"{entry.label}: {label(name)}{more}", code))
+        details.append(Detail(f"{entry.label}: {label(name)}{more}", code, run=entry.anchor))
     return details
 
 
@@ -142,16 +138,10 @@ def vectors(group: Group) -> Section | None:
 # ---------------------------------------------------------------------- audit, text, growth
 
 
-def _matrix(
-    group: Group, caption: str, names: Sequence[str], otherwise: str, subset: str | None = None
-) -> Table | None:
+def _matrix(group: Group, caption: str, names: Sequence[str], otherwise: str) -> Table | None:
     """Tokenizers x metrics of one family; columns are (metric, subset, unit)."""
     found = {
-        entry.anchor: {
-            (row.metric, row.filter, row.unit): row
-            for row in entry.named(*names)
-            if subset is None or row.filter == subset
-        }
+        entry.anchor: {(row.metric, row.filter, row.unit): row for row in entry.named(*names)}
         for entry in group.entries
     }
     keys = sorted({key for rows in found.values() for key in rows}, key=_metric_order)
@@ -159,7 +149,7 @@ def _matrix(
         return None
     columns = [Column("Tokenizer")]
     for metric, part, unit in keys:
-        title = f"{_title(metric)} ({label(part)})" if part and subset is None else _title(metric)
+        title = f"{_title(metric)} ({label(part)})" if part else _title(metric)
         columns.append(Column(title, label(unit), numeric=True))
     rows = [
         [row_head(entry), *(_value_cell(found[entry.anchor].get(key), otherwise) for key in keys)]
@@ -225,19 +215,51 @@ def _digits(group: Group) -> Table | None:
     return Table("How runs of digits are cut", [Column("Tokenizer"), *(Column(label(kind)) for kind in kinds)], rows)
 
 
+_MEANS = ("micro", "macro")
+
+
+def _text_and_mean(row: Metric) -> tuple[str, str]:
+    """The text that a metric is about, and whether it is a ratio of sums (micro) or a mean over lines (macro)."""
+    text, _, mean = row.filter.rpartition("|")
+    if mean in _MEANS:
+        return text, mean
+    # the price of a language is a ratio of sums unless it says otherwise
+    return row.filter, "micro" if row.metric == "parity-premium" else ""
+
+
+def _by_text(group: Group, metric: str, mean: str) -> Table | None:
+    """Tokenizers x texts for one metric; the unit stands in the caption where all texts share it."""
+    found = {
+        entry.anchor: {_text_and_mean(row)[0]: row for row in entry.named(metric) if _text_and_mean(row)[1] == mean}
+        for entry in group.entries
+    }
+    texts = sorted({text for rows in found.values() for text in rows})
+    if not texts:
+        return None
+    units = {text: {rows[text].unit for rows in found.values() if text in rows} for text in texts}
+    shared = set().union(*units.values())
+    unit = f": {label(next(iter(shared)))}" if len(shared) == 1 else ""
+    columns = [Column("Tokenizer"), *(
+        Column(label(text) or "all text", "" if unit else label(", ".join(sorted(units[text]))), numeric=True)
+        for text in texts
+    )]  # fmt: skip
+    rows = [
+        [row_head(entry), *(_value_cell(found[entry.anchor].get(text), "not measured on this text") for text in texts)]
+        for entry in group.entries
+    ]
+    return Table(f"{_title(metric)}{f', {mean}' if mean else ''}{unit}", columns, rows)
+
+
 def cost_of_text(group: Group) -> Section | None:
-    corpora = sorted({row.filter for entry in group.entries for row in entry.named(*METRICS)})
-    tables = []
-    for corpus in corpora:
-        caption = label(corpus) or "All text"
-        if table := _matrix(group, caption, list(METRICS), "not measured on this text", corpus):
-            tables.append(table)
+    tables = [
+        table for metric in METRICS for mean in ("micro", "") if (table := _by_text(group, metric, mean)) is not None
+    ]
     if not tables:
         return None
     return Section(
         f"{group.anchor}-text", "Cost of text",
-        "How many tokens text costs. Each column names its unit with the denominator; the small print gives the "
-        "95 % interval and n.",
+        "How many tokens text costs. Units name the denominator; the small print gives the 95 % interval and n. micro: "
+        "ratio of sums over a text; means over its lines (macro) stand in the CSV, the JSON and the Parquet.",
         tables,
     )  # fmt: skip
 
@@ -267,15 +289,33 @@ def growth(group: Group) -> Section | None:
 
 # ---------------------------------------------------------------------- everything else
 
+_MOST_ROWS = 200  # of one group on the page: a run of many conditions has thousands of numbers
+_LEAST_ROWS = 6
+
+
+def share_of_rows(group: Group, most: int) -> int:
+    """How many rows each run of a group may have where the group has so many; a few in any case."""
+    return max(_LEAST_ROWS, most // max(1, len(group.entries)))
+
+
+def whole_first(metrics: Sequence[Metric], most: int) -> list[Metric]:
+    """At most so many metrics, those of the whole before those of subsets, and these before subsets of subsets."""
+    if len(metrics) <= most:
+        return list(metrics)
+    depth = [row.filter.count("|") for row in metrics]
+    chosen = sorted(sorted(range(len(metrics)), key=lambda place: (depth[place], place))[:most])
+    return [metrics[place] for place in chosen]
+
 
 def others(group: Group, *, own: Sequence[str] = (*_OWN, *METRICS)) -> Section | None:
-    """All metrics that no other section shows, one row each, so that none is dropped."""
-    rows = []
+    """All metrics that no other section shows, one row each; where they are very many, the rest is counted."""
+    rows, left, most = [], 0, share_of_rows(group, _MOST_ROWS)
     for entry in group.entries:
-        shown = {id(row) for row in entry.named(*own)}
-        for row in entry.metrics:
-            if id(row) in shown:
-                continue
+        elsewhere = {id(row) for row in entry.named(*own)}
+        found = [row for row in entry.metrics if id(row) not in elsewhere]
+        shown = whole_first(found, most)
+        left += len(found) - len(shown)
+        for row in shown:
             ratio = f"{count(row.k)} of {count(row.n)}" if row.k is not None else count(row.n)
             value = Cell(value_text(row), tone="" if is_number(row.value) else "missing")
             rows.append([row_head(entry), Cell(label(row.metric), sub=meaning(row.metric)), Cell(label(row.filter)),
@@ -285,4 +325,5 @@ def others(group: Group, *, own: Sequence[str] = (*_OWN, *METRICS)) -> Section |
         return None
     columns = [Column("Tokenizer"), Column("Metric"), Column("Subset"), Column("↑/↓"), Column("Value", numeric=True),
                Column("95 % interval"), Column("k of n", numeric=True), Column("Unit")]  # fmt: skip
-    return Section(f"{group.anchor}-metrics", "Metrics", "", [Table("Metrics", columns, rows)])
+    more = f"{count(left)} more, of subsets, stand in the CSV, the JSON and the Parquet of this report." if left else ""
+    return Section(f"{group.anchor}-metrics", "Metrics", more, [Table("Metrics", columns, rows)])

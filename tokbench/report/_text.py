@@ -1,25 +1,15 @@
-"""The report as Markdown, CSV and JSON."""
+"""The report as Markdown."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import re
 from collections.abc import Iterable, Sequence
 
 from tokbench.report._format import ARROWS, has_interval, interval_text, is_number, label, number, value_text
-from tokbench.report._groups import Entry, Group
+from tokbench.report._groups import Group
+from tokbench.report._tables import share_of_rows, whole_first
 from tokbench.report._view import Cell, Column, Detail, Page, Table
-from tokbench.results import Metric, Sample
-
-CSV_COLUMNS = (
-    "suite", "suite_version", "profile", "run_id", "complete", "tokenizer", "model", "metric", "filter", "direction",
-    "value", "lo", "hi", "method", "k", "n", "n_invalid", "n_failed", "unit", "reason",
-)  # fmt: skip
-
-
-# ---------------------------------------------------------------------- Markdown
+from tokbench.results import Metric
 
 
 def _escaped(text: str) -> str:
@@ -47,9 +37,17 @@ def _fenced(detail: Detail) -> list[str]:
     return [f"{_escaped(detail.summary)}", "", f"{fence}text", detail.code, fence, ""]
 
 
-def _lines(group: Group) -> Table:
-    """The table of all metrics, with the columns that users of lm-eval know."""
-    rows = []
+_MOST_ROWS = 2000
+
+
+def _lines(group: Group) -> tuple[Table, int]:
+    """The table of all metrics, with the columns that users of lm-eval know, and how many did not fit.
+
+    A run of many conditions has thousands of numbers, one for each subset of a subset. Every run of a group may show
+    as many of them as any other.
+    """
+    rows, left = [], 0
+    most = share_of_rows(group, _MOST_ROWS)
     for entry in group.entries:
         head = [Cell(entry.label), Cell(group.heading)]
         decided = [row for row in entry.laws.values() if row.outcome != "skipped"]
@@ -57,13 +55,15 @@ def _lines(group: Group) -> Table:
         if decided:
             rows.append([*head, Cell(""), Cell("laws held"), Cell("↑"), Cell(f"{held}/{len(decided)}"),
                          Cell(""), Cell(str(len(decided)))])  # fmt: skip
-        for metric in entry.metrics:
+        shown = whole_first(entry.metrics, most)
+        left += len(entry.metrics) - len(shown)
+        for metric in shown:
             name = f"{metric.metric} ({label(metric.unit)})" if metric.unit else metric.metric
             rows.append([*head, Cell(label(metric.filter)), Cell(label(name)), Cell(ARROWS[metric.direction]),
                          Cell(value_text(metric)), Cell(_plus_minus(metric)), Cell(str(metric.n))])  # fmt: skip
     columns = [Column("Tokenizer"), Column("Version"), Column("Filter"), Column("Metric"), Column("↑/↓"),
                Column("Value", numeric=True), Column("± or 95 % interval"), Column("n", numeric=True)]  # fmt: skip
-    return Table("All metrics", columns, rows)
+    return Table("All metrics", columns, rows), left
 
 
 def _plus_minus(metric: Metric) -> str:
@@ -82,7 +82,10 @@ def markdown(page: Page, found: Sequence[Group]) -> str:
     for view, group in zip(page.groups, found, strict=True):
         out += [f"## {_escaped(view.heading)}", "", _escaped(view.sub), ""]
         out += [f"- **{_escaped(name)}**: {_escaped(line)}" for name, line, _ in view.lines]
-        out += ["", *_table(_lines(group), caption=False)]
+        table, left = _lines(group)
+        out += ["", *_table(table, caption=False)]
+        if left:
+            out += [f"{left:,} more rows, of subsets, in the CSV, JSON and Parquet.", ""]
         for section in view.sections:
             if section.anchor.endswith("-metrics"):
                 continue  # the table above has them
@@ -96,84 +99,3 @@ def markdown(page: Page, found: Sequence[Group]) -> str:
         code = Detail(origin.title, origin.command or "no command recorded")
         out += _fenced(code)
     return "\n".join(out).rstrip("\n") + "\n"
-
-
-# ---------------------------------------------------------------------- CSV and JSON
-
-
-def _rows(group: Group, entry: Entry) -> list[dict[str, object]]:
-    about = entry.run.group("run")
-    head = {
-        "suite": label(group.suite),
-        "suite_version": label(group.version),
-        "profile": label(group.profile),
-        "run_id": label(entry.run.id),
-        "complete": entry.run.complete,
-        "tokenizer": label(str(about.get("tokenizer", ""))),
-        "model": label(str(about["model"])) if about.get("model") else None,
-    }
-    rows = [{**head, **_law_fields(name, row)} for name, row in entry.laws.items()]
-    return rows + [{**head, **_metric_fields(metric)} for metric in entry.metrics]
-
-
-def _law_fields(name: str, row: Sample) -> dict[str, object]:
-    value = {"correct": 1.0, "wrong": 0.0}.get(row.outcome)
-    return {
-        "metric": label(f"law/{name}"), "filter": "", "direction": "up", "value": value, "lo": None, "hi": None,
-        "method": "count", "k": value, "n": 1 if value is not None else 0, "n_invalid": 0,
-        "n_failed": int(row.outcome == "failed"), "unit": "1 holds, 0 fails", "reason": label(row.message),
-    }  # fmt: skip
-
-
-def _metric_fields(metric: Metric) -> dict[str, object]:
-    return {
-        "metric": label(metric.metric), "filter": label(metric.filter), "direction": metric.direction,
-        "value": _finite(metric.value), "lo": _finite(metric.lo), "hi": _finite(metric.hi), "method": metric.method,
-        "k": _finite(metric.k), "n": metric.n, "n_invalid": metric.n_invalid, "n_failed": metric.n_failed,
-        "unit": label(metric.unit),
-        "reason": "" if is_number(metric.value) and not metric.reason
-        else label(metric.reason) or value_text(metric),
-    }  # fmt: skip
-
-
-def _finite(value: float | None) -> float | None:
-    return value if is_number(value) else None
-
-
-def _harmless(value: object) -> object:
-    """Text that a spreadsheet would run as a formula gets an apostrophe in front."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@")):
-        return f"'{value}"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value
-
-
-def as_csv(found: Sequence[Group]) -> str:
-    """All metrics and laws, one a line, with the columns of :data:`CSV_COLUMNS`."""
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, CSV_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for group in found:
-        for entry in group.entries:
-            writer.writerows({name: _harmless(value) for name, value in row.items()} for row in _rows(group, entry))
-    return buffer.getvalue()
-
-
-def as_json(page: Page, found: Sequence[Group]) -> str:
-    """The same rows as JSON, with the full records of the runs."""
-    document = {
-        "schema": 1,
-        "title": page.title,
-        "date": page.date,
-        "notes": list(page.notes),
-        "rows": [row for group in found for entry in group.entries for row in _rows(group, entry)],
-        "runs": _records(found),
-    }
-    return json.dumps(document, sort_keys=True, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
-
-
-def _records(found: Sequence[Group]) -> list[dict[str, object]]:
-    records = [entry.run.record for group in found for entry in group.entries]
-    # a record that another program wrote may hold NaN, which is no JSON: it becomes null
-    return json.loads(json.dumps(records), parse_constant=lambda _: None)  # type: ignore[no-any-return]

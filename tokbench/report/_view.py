@@ -143,11 +143,19 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """A part that is folded away: a summary, and text that is shown as code."""
+    """A part that is folded away: a summary, and text that is shown as code.
+
+    Attributes:
+        summary: What it is.
+        code: The text.
+        anchor: For links to it.
+        run: Anchor of the run that it is of.
+    """
 
     summary: str
     code: str
     anchor: str = ""
+    run: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +233,7 @@ class Provenance:
         anchor: Anchor of the run.
         title: The run.
         command: The command that makes it again.
-        facts: Names and values of its record, those left out that all runs of the page share.
+        facts: Names and values of its record, those left out that all runs of the page or of its group share.
         complete: Whether it is finished.
         href: Where its files lie beside the page, or nothing.
     """
@@ -240,13 +248,23 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class GroupView:
-    """A group of runs, ready to be shown."""
+    """A group of runs, ready to be shown.
+
+    Attributes:
+        anchor: Its id.
+        heading: Its title.
+        sub: What its runs share, in a line.
+        lines: For each run its name, a sentence, and its anchor.
+        sections: What its suite shows.
+        shared: Names and values of records that all its runs have in common, those of the whole page left out.
+    """
 
     anchor: str
     heading: str
     sub: str
     lines: Sequence[tuple[str, str, str]]
     sections: Sequence[Section]
+    shared: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +281,9 @@ class Page:
         shared: Names and values of records that all runs have in common.
         tokenizers: One part for each tokenizer.
         models: One part for each model.
+        telling: Titles of the pictures of tokenizers, with what to see in each.
         facets: What each run can be chosen by.
+        downloads: Names of files beside the page that hold the same numbers.
     """
 
     title: str
@@ -276,3 +296,5 @@ class Page:
     tokenizers: Sequence[Portrait] = ()
     models: Sequence[Portrait] = ()
     facets: Sequence[Facets] = ()
+    downloads: Sequence[str] = ()
+    telling: Sequence[tuple[str, str]] = ()
