@@ -30,7 +30,9 @@ from tokbench.suites.exactness.metrics import (
     renyi_entropy,
     utilisation,
 )
+from tokbench.suites.exactness.suite import ExactnessPlan
 from tokbench.suites.exactness.texts import Text, embedded_corpus
+from tokbench.suites.part import PartContext
 from tokbench.tokenizers import Tokenizer, VocabularyTable, load_tokenizer
 from tokbench.tokenizers._bytes import BytesTokenizer
 
@@ -363,3 +365,18 @@ def test_all_rows_of_the_embedded_corpus_have_a_value_or_a_reason(tiny: Tokenize
         "fertility", "strr", "bytes-per-token", "chars-per-token", "split-characters", "partial-tokens",
         "parity-premium", "gini", "nsl", "renyi", "utilisation",
     }  # fmt: skip
+
+
+def test_texts_of_a_user_are_told_from_those_of_the_project(tmp_path: Path) -> None:
+    for name, line in (("eng.txt", "one line\n"), ("deu.txt", "eine Zeile mehr\n"), ("mine.txt", "text\n")):
+        (tmp_path / name).write_text(line)
+    plan = ExactnessPlan.build(
+        profile="smoke", seed=0, parallel=(tmp_path / "eng.txt", tmp_path / "deu.txt"), texts=(tmp_path / "mine.txt",)
+    )
+    (part,) = [part for part in plan.parts(load_tokenizer("bytes")) if part.key == "metrics"]
+    rows = part.work(PartContext()).metrics
+    assert len({(row.metric, row.filter) for row in rows}) == len(rows)
+    table = values(rows)
+    assert table["parity-premium", "user-deu/user-eng"] == 15 / 8
+    assert ("parity-premium", "deu/eng") in table
+    assert ("bytes-per-token", "mine|micro") in table

@@ -373,8 +373,13 @@ class ExactnessPlan:
         def counted(engine: Tokenizer, texts: Sequence[Text]) -> list[Measured]:
             return [measure(engine, text) for text in texts]
 
-        result = PartResult()
-        for own, texts in ((True, embedded_corpus()), (False, [*self.texts, *self.parallel])):
+        result, embedded = PartResult(), embedded_corpus()
+        taken = {text.name for text in embedded}  # a user's eng.txt is not the English of the project
+        given = [
+            replace(text, name=f"user-{text.name}") if text.name in taken else text
+            for text in (*self.texts, *self.parallel)
+        ]
+        for own, texts in ((True, embedded), (False, given)):
             if not texts:
                 continue
             reference = references[0] if references else None
