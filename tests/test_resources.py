@@ -31,6 +31,8 @@ def test_an_installation_without_data_is_named(monkeypatch: pytest.MonkeyPatch, 
 
 def test_code_and_data_are_kept_apart() -> None:
     assert not list((ROOT / "suites").rglob("*.py"))
-    allowed = {".py", ".j2", ".css", ".typed"}
+    allowed = {".py", ".j2", ".css", ".js", ".typed"}
     strangers = [path for path in (ROOT / "tokbench").rglob("*") if path.is_file() and path.suffix not in allowed]
+    # task files of lm-eval have to lie beside the functions that they name
+    strangers = [path for path in strangers if path.parent.name != "lm_eval" or path.suffix != ".yaml"]
     assert not [path for path in strangers if "__pycache__" not in path.parts]

@@ -15,7 +15,6 @@ transformers = pytest.importorskip("transformers")
 
 from toys_torch import build_gpt2, build_llama, build_sliding  # noqa: E402, behind the skips
 
-import tokbench.models._hf_complete as module  # noqa: E402
 from tokbench._resources import resource  # noqa: E402
 from tokbench.bytelevel._draws import Draws  # noqa: E402
 from tokbench.errors import (  # noqa: E402
@@ -28,7 +27,7 @@ from tokbench.errors import (  # noqa: E402
 from tokbench.models import HfModel  # noqa: E402
 from tokbench.models._complete import TokenCompleter  # noqa: E402
 from tokbench.models._hf_complete import HfCompleter  # noqa: E402
-from tokbench.models._writing import Spelling, Writer, Writing, drawn  # noqa: E402
+from tokbench.models._writing import Spelling, Writer, drawn  # noqa: E402
 from tokbench.models.completion import (  # noqa: E402
     ChoiceModel,
     Completion,
@@ -394,22 +393,6 @@ def test_options_and_folders_that_are_wrong_are_refused(folder: Path, tmp_path: 
     (bare / "tokenizer_config.json").write_text('{"chat_template": "{{", "tokenizer_class": 1}', encoding="utf-8")
     with pytest.raises(ModelFileError, match="chat template"):
         load_completion_model(f"hf:{bare}")
-
-
-def test_the_choice_of_tokens_takes_little_time_beside_the_model() -> None:
-    import time
-
-    width, rows = 32_000, 16
-    writing = Writing(Decoding(max_tokens=1000), Spelling(TINY), frozenset(), None)
-    chooser = module._Chooser([Writer(writing, (1,), str(row)) for row in range(rows)])
-    scores = torch.randn(rows, width)
-    times = []
-    for _ in range(20):
-        fresh = scores.clone()
-        began = time.perf_counter()
-        chooser(torch.zeros(rows, 1), fresh)
-        times.append((time.perf_counter() - began) / rows)
-    assert min(times) * 4 < 1e-3  # an answer of four tokens
 
 
 def test_an_answer_is_plain_data() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +13,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def imports(code: str, folder: Path) -> dict[str, float]:
-    """Modules that ``code`` imports, each with its own milliseconds."""
+    """Modules that ``code`` imports, each with its own milliseconds.
+
+    Plugins that other packages give to hypothesis are left out: that of trio, which selenium brings, imports pytest.
+    """
     run = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", f"import sys; sys.path.append({str(ROOT)!r}); {code}"],
-        cwd=folder, capture_output=True, text=True, check=True,
+        cwd=folder, capture_output=True, text=True, check=True, env={**os.environ, "HYPOTHESIS_NO_PLUGINS": "1"},
     )  # fmt: skip
     found = {}
     for line in run.stderr.splitlines():
