@@ -446,29 +446,30 @@ def test_a_description_of_a_tokenizer_becomes_json() -> None:
     assert (capability["summary"], capability["prefix"], capability["exceptions"]) == ("lossless", "", [])
 
 
-def _scrubber(root: Path) -> Scrubber:
+def _scrubber(home: Path, root: Path) -> Scrubber:
     return Scrubber(
         environ={"MY_API_KEY": "sk-verysecret", "TOKENIZERS_PARALLELISM": "falsehood", "DB_PASSWORDS": "hunter2!"},
-        home=Path("/home/adalove"), user="adalove", host="engine.example.org", roots=(root,),
+        home=home, user="adalove", host="engine.example.org", roots=(root,),
     )  # fmt: skip
 
 
 def test_a_record_tells_nothing_about_its_machine(tmp_path: Path) -> None:
-    root = Path("/home/adalove/checkout")
+    home = tmp_path / "adalove"
+    root = home / "checkout"
     argv = [
-        "run", "--tokenizer", "hf:/home/adalove/checkout/models/tokenizer.json?surrogates=replace",
-        "--out=/home/adalove/results of mine/runs", "--text", "/srv/adalove/corpus.txt", "--data", "~/data",
+        "run", "--tokenizer", f"hf:{root}/models/tokenizer.json?surrogates=replace",
+        f"--out={home}/results of mine/runs", "--text", f"{tmp_path}/shared/adalove/corpus.txt", "--data", "~/data",
         "--base-url", "https://adalove:pw@api.example.com:8000/v1?key=sk-verysecret",
         "--note", "falsehood sk-verysecret",
     ]  # fmt: skip
     record = results.provenance(
         key=KEY,
-        tokenizer={"spec": argv[2], "note": "loaded from /home/adalove/x on engine by adalove, hunter2!"},
+        tokenizer={"spec": argv[2], "note": f"loaded from {home}/x on engine by adalove, hunter2!"},
         argv=argv,
-        scrubber=_scrubber(root),
+        scrubber=_scrubber(home, root),
     )
     text = json.dumps(record)
-    for secret in ("adalove", "sk-verysecret", "hunter2", "engine", "/srv", "of mine", "pw@", "/v1"):
+    for secret in ("adalove", "sk-verysecret", "hunter2", "engine", "shared", "of mine", "pw@", "/v1"):
         assert secret not in text, secret
     command = results.Run(record, [], []).group("tokbench")["command"]
     assert command == (
@@ -493,9 +494,9 @@ def test_no_secret_of_this_process_is_in_a_run(tmp_path: Path, monkeypatch: pyte
 
 
 def test_home_is_replaced_as_a_whole_word() -> None:
-    scrubber = Scrubber(environ={}, home=Path("/root"), user="root", host="localhost", roots=())
-    assert scrubber.text("/root/x /rooted root") == "~/x /rooted root"
-    assert scrubber.command("see https://github.com/a/b and /root/x a/b ./c") == "see https://github.com and x a/b ./c"
+    scrubber = Scrubber(environ={}, home=Path("/dwelling"), user="root", host="localhost", roots=())
+    assert scrubber.text("/dwelling/x /dwellings root") == "~/x /dwellings root"
+    assert scrubber.command("see https://github.com/a/b and /dwelling/x a/b ./c") == "see https://github.com and x a/b ./c"
 
 
 def test_importing_results_is_light() -> None:
