@@ -16,7 +16,7 @@ from tokbench.suites.phantom.metrics import phantom_metrics
 from tokbench.suites.phantom.outcome import decide, nu1
 from tokbench.suites.phantom.slices import Tokens
 from tokbench.tokenizers import Tokenizer
-from tokbench.tokenizers.protocol import Kind
+from tokbench.tokenizers.description import Kind
 
 
 def only(entry: Item, completion: Completion, tokenizer: Tokenizer | None) -> TargetResult:

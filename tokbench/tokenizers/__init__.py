@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 from tokbench.tokenizers.capability import EXCEPTIONS, Capability, Loss, RoundTrip, excepted
-from tokbench.tokenizers.protocol import (
-    TEXT_KINDS,
-    FileInfo,
-    Kind,
-    Specials,
-    Surrogates,
-    Tokenizer,
-    TokenizerInfo,
-    VocabularyTable,
-)
+from tokbench.tokenizers.description import TEXT_KINDS, FileInfo, Kind, TokenizerInfo, VocabularyTable
+from tokbench.tokenizers.protocol import Specials, Surrogates, Tokenizer
 from tokbench.tokenizers.registry import BACKENDS, Listing, backends, list_tokenizers, load_tokenizer
 from tokbench.tokenizers.stream import ByteStream, TextStream
 

@@ -7,7 +7,8 @@ from typing import cast
 from tokbench.errors import SpecError
 from tokbench.tokenizers._common import make_info, no_more_options
 from tokbench.tokenizers.capability import Capability
-from tokbench.tokenizers.protocol import Surrogates, Tokenizer, VocabularyTable
+from tokbench.tokenizers.description import VocabularyTable
+from tokbench.tokenizers.protocol import Surrogates, Tokenizer
 from tokbench.tokenizers.rules import BpeRules, EncodingRules
 
 _SINGLE = tuple(bytes([value]) for value in range(256))

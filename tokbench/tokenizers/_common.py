@@ -12,7 +12,7 @@ from pathlib import Path
 from tokbench._resources import data_root
 from tokbench.errors import OptionError, TokenizerFileError, TokenizerFileMissing
 from tokbench.tokenizers.capability import Capability
-from tokbench.tokenizers.protocol import FileInfo, TokenizerInfo
+from tokbench.tokenizers.description import FileInfo, TokenizerInfo
 
 FINGERPRINT_VERSION = 1
 """Raise when the meaning of token bytes or ids of an adapter changes, so that stale caches are not read."""

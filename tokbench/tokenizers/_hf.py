@@ -22,7 +22,8 @@ from tokbench.tokenizers._common import LoadedFile, looks_like, make_info, no_mo
 from tokbench.tokenizers._hf_encoding import encoding_rules
 from tokbench.tokenizers._hf_judge import judge
 from tokbench.tokenizers._hf_rules import Config, Pipeline, read_pipeline, read_table
-from tokbench.tokenizers.protocol import Surrogates, Tokenizer, TokenizerInfo, VocabularyTable
+from tokbench.tokenizers.description import TokenizerInfo, VocabularyTable
+from tokbench.tokenizers.protocol import Surrogates, Tokenizer
 from tokbench.tokenizers.rules import EncodingRules
 
 __all__ = ["HFTokenizer", "discover", "load"]

@@ -8,8 +8,8 @@ from typing import Any
 from tokbench.errors import UnsupportedError
 from tokbench.tokenizers._bytetable import from_characters
 from tokbench.tokenizers._hf_rules import BYTE_PIECE, MARK, Config, Pipeline, pieces_of
+from tokbench.tokenizers.description import VocabularyTable
 from tokbench.tokenizers.patterns import PATTERNS, split_rule
-from tokbench.tokenizers.protocol import VocabularyTable
 from tokbench.tokenizers.rules import BpeRules, EncodingRules, GreedyRules, UnigramRules
 
 __all__ = ["encoding_rules"]

@@ -12,7 +12,7 @@ from itertools import pairwise
 from tokbench.tokenizers._bytetable import CHARACTERS, from_characters
 from tokbench.tokenizers._hf_rules import BYTE_PIECE, MARK, Config, Pipeline, piece_bytes, pieces_of
 from tokbench.tokenizers.capability import EXCEPTIONS, Capability, Loss
-from tokbench.tokenizers.protocol import VocabularyTable
+from tokbench.tokenizers.description import VocabularyTable
 
 __all__ = ["judge"]
 

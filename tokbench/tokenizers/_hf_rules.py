@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tokbench.tokenizers._bytetable import from_characters
-from tokbench.tokenizers.protocol import Kind, VocabularyTable
+from tokbench.tokenizers.description import Kind, VocabularyTable
 
 __all__ = [
     "BYTE_PIECE",

@@ -17,8 +17,9 @@ from tokbench.errors import MissingExtraError, TokenizerFileError
 from tokbench.tokenizers._common import LoadedFile, locate, looks_like, make_info, no_more_options, read_file, versions
 from tokbench.tokenizers._sentencepiece import SentencePieceTokenizer, load_model, spec_options
 from tokbench.tokenizers.capability import Capability
+from tokbench.tokenizers.description import Kind, TokenizerInfo, VocabularyTable
 from tokbench.tokenizers.patterns import pattern_spans, split_rule
-from tokbench.tokenizers.protocol import Kind, Surrogates, Tokenizer, TokenizerInfo, VocabularyTable
+from tokbench.tokenizers.protocol import Surrogates, Tokenizer
 from tokbench.tokenizers.rules import BpeRules, EncodingRules
 
 if TYPE_CHECKING:

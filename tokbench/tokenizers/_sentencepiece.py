@@ -18,7 +18,8 @@ from tokbench.errors import TokenizerFileError
 from tokbench.tokenizers._common import LoadedFile, locate, looks_like, make_info, no_more_options, read_file, versions
 from tokbench.tokenizers._sentencepiece_encoding import encoding_rules
 from tokbench.tokenizers.capability import Capability, Loss
-from tokbench.tokenizers.protocol import Kind, Surrogates, Tokenizer, TokenizerInfo, VocabularyTable
+from tokbench.tokenizers.description import Kind, TokenizerInfo, VocabularyTable
+from tokbench.tokenizers.protocol import Surrogates, Tokenizer
 from tokbench.tokenizers.rules import EncodingRules
 
 __all__ = [

@@ -25,8 +25,9 @@ from tokbench.errors import (
 )
 from tokbench.tokenizers._common import fingerprint, locate, looks_like, make_info, no_more_options, read_file, versions
 from tokbench.tokenizers.capability import Capability
+from tokbench.tokenizers.description import FileInfo, TokenizerInfo, VocabularyTable
 from tokbench.tokenizers.patterns import PATTERNS, named_pattern, pattern_spans, split_rule
-from tokbench.tokenizers.protocol import FileInfo, Surrogates, Tokenizer, TokenizerInfo, VocabularyTable
+from tokbench.tokenizers.protocol import Surrogates, Tokenizer
 from tokbench.tokenizers.rules import BpeRules, EncodingRules
 
 __all__ = ["CACHE_FILES", "TiktokenTokenizer", "cache_directory", "check_cache", "discover", "load"]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tokbench.tokenizers.protocol import TEXT_KINDS
+from tokbench.tokenizers.description import TEXT_KINDS
 
 if TYPE_CHECKING:
     from tokbench.tokenizers.protocol import Tokenizer

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from tokbench.tokenizers.protocol import TEXT_KINDS, Tokenizer
+from tokbench.tokenizers.description import TEXT_KINDS
+from tokbench.tokenizers.protocol import Tokenizer
 
 __all__ = ["Entry", "IdChange", "VocabularyChange", "compare_vocabularies", "entries"]
 

@@ -10,7 +10,8 @@ from typing import Literal
 from tokbench.errors import UnsupportedError, VocabularyMismatchError
 from tokbench.suites.exactness._draw import Draw
 from tokbench.suites.exactness._shrink import shrink_ids, shrink_text
-from tokbench.tokenizers.protocol import TEXT_KINDS, Tokenizer
+from tokbench.tokenizers.description import TEXT_KINDS
+from tokbench.tokenizers.protocol import Tokenizer
 
 __all__ = [
     "Cause",

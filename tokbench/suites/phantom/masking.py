@@ -19,7 +19,7 @@ from tokbench.errors import OptionError, UnknownNameError
 from tokbench.suites.hashing import H
 from tokbench.suites.phantom.items import VERSION
 from tokbench.tokenizers import Tokenizer
-from tokbench.tokenizers.protocol import TEXT_KINDS
+from tokbench.tokenizers.description import TEXT_KINDS
 from tokbench.tokenizers.vocabulary import ByteVocabulary
 
 __all__ = ["NOTHING", "VARIANTS", "Half", "Mask", "Split", "Variant", "half_of", "mask_set", "matched_mask", "without"]

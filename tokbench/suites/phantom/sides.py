@@ -16,7 +16,7 @@ from typing import Literal
 from tokbench.errors import ItemError, TokbenchError
 from tokbench.suites.phantom.slices import Tokens, agree, canonical_tokens
 from tokbench.tokenizers import Tokenizer
-from tokbench.tokenizers.protocol import TEXT_KINDS
+from tokbench.tokenizers.description import TEXT_KINDS
 
 __all__ = ["IdsSource", "Side", "prompt_side", "read_ids", "reply_side", "without_prefix"]
 
